@@ -1,0 +1,1 @@
+"""Watermarks for Keras classifiers that survive model extraction."""
