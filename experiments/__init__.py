@@ -1,0 +1,1 @@
+"""Programs: one thin file for each benchmark, over a shared runner."""
