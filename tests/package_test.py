@@ -58,3 +58,12 @@ def test_import_leaves_the_optional_packages_alone():
 def test_no_test_hides_behind_another_name():
     files = {path.relative_to(ROOT) for path in (ROOT / "tests").rglob("*.py")}
     assert not [path for path in files if path.name.startswith("test_")]
+
+
+def test_everything_in_the_package_is_installed(setup_cfg):
+    patterns = setup_cfg["options.package_data"]["*"].split() + ["*.py", "BUILD"]
+    package = ROOT / "ewe_tf"
+    files = [p for p in package.rglob("*") if p.is_file() and p.parent.name != "__pycache__"]
+    folders = {path.parent for path in files}
+    assert not [folder for folder in folders if not (folder / "__init__.py").exists()]
+    assert not [path for path in files if not any(path.match(each) for each in patterns)]
