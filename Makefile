@@ -10,7 +10,7 @@ DEMO_ARGS ?=
 BIN := .venv/bin
 METADATA := setup.cfg pyproject.toml
 
-export TF_CPP_MIN_LOG_LEVEL ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help demo test lint format clean

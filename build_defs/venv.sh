@@ -26,7 +26,7 @@ if ! "$venv/bin/python" -m pip --version >/dev/null 2>&1; then
         fail "\`$python -m venv\` failed. On Debian and Ubuntu: apt-get install python3.11-venv"
 fi
 
-printf 'Installing ewe_tf[%s] into %s (the first time: some minutes) ' "$extra" "$venv"
+printf 'Installing ewe_tf[%s] into %s (the first time: 2.7 GB, some minutes) ' "$extra" "$venv"
 start=$(date +%s)
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --no-input \
     -e ".[$extra]" >"$log" 2>&1 &
