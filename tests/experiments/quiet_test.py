@@ -42,6 +42,6 @@ def test_a_failing_import_is_heard(tmp_path):
     text = f"import os; os.write(2, b'{SAID}'); raise ImportError('no such library')"
     run = _import_experiments(tmp_path, text)
     assert run.returncode == 1
-    assert "something new" in run.stderr
+    assert "something new" in run.stderr.splitlines()
     assert "ImportError: no such library" in run.stderr
-    assert "oneDNN" not in run.stderr
+    assert not [line for line in run.stderr.splitlines() if line.startswith("I0000")]
