@@ -34,7 +34,7 @@ lint: .venv/.test-installed
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check . && echo "Style: nothing to mend"
 
 format: .venv/.test-installed
-	@$(BIN)/ruff check -q --fix . && $(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix --exit-zero . && $(BIN)/ruff format -q .
 
 .venv/.%-installed: $(METADATA)
 	@sh build_defs/venv.sh "$(PYTHON)" .venv $*
