@@ -38,6 +38,4 @@ def programs(package, srcs, deps):
             srcs = [main],
             main = main + ".py",
             deps = deps,
-            python_version = "PY3",
-            srcs_version = "PY3",
         )

@@ -22,8 +22,6 @@ def pytest_test(name, src, deps = [], data = [], args = [], **kwargs):
         args = ["$(location %s)" % src] + args,
         deps = deps,
         data = data + [src, "//:project_files"],
-        python_version = "PY3",
-        srcs_version = "PY3",
         **kwargs
     )
 
