@@ -39,7 +39,8 @@ class AnswerForm:
             raise ValueError(f"`answers` must be one of {FORMS}. Received: {self.name!r}")
         if not _is_integer(self.decimals) or not 0 <= self.decimals <= 7:
             raise ValueError(
-                f"`decimals` must be an integer from 0 to 7. Received: decimals={self.decimals!r}"
+                "`decimals` must be an integer from 0 to 7. "
+                f"Received: decimals={self.decimals!r}"
             )
         if not _is_integer(self.top_k) or self.top_k < 1:
             raise ValueError(

@@ -84,8 +84,8 @@ class BlackBox(abc.ABC):
     def _settle_labels(self, values):
         if self.outputs not in ("auto", "labels"):
             raise ValueError(
-                f"The model was expected to answer with {self.outputs} of shape (rows, classes). "
-                f"Received: shape {values.shape} and dtype {values.dtype}"
+                f"The model was expected to answer with {self.outputs} of shape "
+                f"(rows, classes). Received: shape {values.shape} and dtype {values.dtype}"
             )
         self.outputs = "labels"
         values = np.where(np.isfinite(values), values, REFUSED)

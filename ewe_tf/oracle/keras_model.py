@@ -72,8 +72,8 @@ def check_classifier(model):
     """Raises ValueError unless `model` is built and has one input and one output."""
     if not model.built or (not model.weights and not getattr(model, "inputs", None)):
         raise ValueError(
-            f"The model {model.name!r} was never built, so it has no weights. Call it once on a "
-            "batch of data, or build it with `model.build(input_shape)`"
+            f"The model {model.name!r} was never built, so it has no weights. Call it once on "
+            "a batch of data, or build it with `model.build(input_shape)`"
         )
     inputs, outputs = _tensors(model, "inputs"), _tensors(model, "outputs")
     for what, tensors in (("input", inputs), ("output", outputs)):
@@ -85,7 +85,7 @@ def check_classifier(model):
 
 
 def input_signature(model):
-    """`tf.TensorSpec` of a Keras model's only input, with a free batch axis; None if unknown."""
+    """`tf.TensorSpec` of a Keras model's only input, batch axis free; None if unknown."""
     inputs = _tensors(model, "inputs")
     if inputs is None:
         return None

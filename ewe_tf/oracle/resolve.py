@@ -11,8 +11,8 @@ from ewe_tf.oracle.function import Function
 from ewe_tf.oracle.saved_model import SavedModel
 
 ACCEPTED = (
-    "a Keras model, a `.keras` file, a SavedModel folder, a `.tflite` file, an http(s) URL of a "
-    "TF Serving model, or a callable that maps rows to answers"
+    "a Keras model, a `.keras` file, a SavedModel folder, a `.tflite` file, an http(s) URL of "
+    "a TF Serving model, or a callable that maps rows to answers"
 )
 
 
