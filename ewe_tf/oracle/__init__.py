@@ -10,6 +10,7 @@ from ewe_tf.oracle.ledger import BudgetExceeded as BudgetExceeded
 from ewe_tf.oracle.ledger import Ledger as Ledger
 from ewe_tf.oracle.ledger import Query as Query
 from ewe_tf.oracle.ledger import row_digest as row_digest
+from ewe_tf.oracle.litert import LiteRT as LiteRT
 from ewe_tf.oracle.oracle import Oracle as Oracle
 from ewe_tf.oracle.output_activation import output_activation as output_activation
 from ewe_tf.oracle.resolve import resolve as resolve

@@ -8,6 +8,7 @@ import keras
 from ewe_tf.oracle import keras_model
 from ewe_tf.oracle.black_box import BlackBox
 from ewe_tf.oracle.function import Function
+from ewe_tf.oracle.litert import LiteRT
 from ewe_tf.oracle.saved_model import SavedModel
 
 ACCEPTED = (
@@ -56,7 +57,5 @@ def _open_path(path):
     if path.suffix in (".keras", ".h5"):
         return keras_model.load(path)
     if path.suffix in (".tflite", ".litert"):
-        from ewe_tf.oracle.litert import LiteRT
-
         return LiteRT(path)
     raise ValueError(f"`model` must be {ACCEPTED}. Received: the file {str(path)!r}")
