@@ -14,4 +14,5 @@ from ewe_tf.oracle.litert import LiteRT as LiteRT
 from ewe_tf.oracle.oracle import Oracle as Oracle
 from ewe_tf.oracle.output_activation import output_activation as output_activation
 from ewe_tf.oracle.resolve import resolve as resolve
+from ewe_tf.oracle.rest import Remote as Remote
 from ewe_tf.oracle.saved_model import SavedModel as SavedModel

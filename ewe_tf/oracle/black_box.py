@@ -70,7 +70,8 @@ class BlackBox(abc.ABC):
         """Turns raw rows into labels or probabilities and marks rows that hold no answer."""
         if values.ndim == 1:
             return self._settle_labels(values)
-        values = values.astype(np.float32)
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32)
         finite = np.isfinite(values).all(axis=1)
         if self.outputs == "auto" and finite.any():
             probable = look_like_probabilities(values[finite])

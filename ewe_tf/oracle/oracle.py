@@ -107,6 +107,8 @@ class Oracle:
         values = answers.values
         if values.ndim == 2:
             values = self._form.apply(values)
+        elif self.answers != "label":  # Nothing but refusals so far.
+            values = np.full((len(x), self.num_classes or 0), np.nan, np.float32)
         self.ledger.note(x, values, answers.refused, answers.retries)
         return values
 

@@ -9,6 +9,7 @@ from ewe_tf.oracle import keras_model
 from ewe_tf.oracle.black_box import BlackBox
 from ewe_tf.oracle.function import Function
 from ewe_tf.oracle.litert import LiteRT
+from ewe_tf.oracle.rest import Remote
 from ewe_tf.oracle.saved_model import SavedModel
 
 ACCEPTED = (
@@ -37,8 +38,6 @@ def resolve(model):
     if isinstance(model, keras.Model):
         return keras_model.KerasModel(model)
     if isinstance(model, str) and model.startswith(("http://", "https://")):
-        from ewe_tf.oracle.rest import Remote
-
         return Remote(model)
     if isinstance(model, str | os.PathLike):
         return _open_path(pathlib.Path(model))
