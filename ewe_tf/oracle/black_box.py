@@ -5,7 +5,9 @@ import dataclasses
 
 import numpy as np
 
-from ewe_tf.oracle.answers import REFUSED, look_like_probabilities, softmax
+from ewe_tf.oracle.answers import REFUSED
+from ewe_tf.oracle.answers import look_like_probabilities
+from ewe_tf.oracle.answers import softmax
 
 OUTPUTS = ("auto", "probabilities", "logits", "labels", "scores")
 

@@ -1,6 +1,7 @@
 """A plain callable behind the oracle."""
 
-from ewe_tf.oracle.black_box import OUTPUTS, BlackBox
+from ewe_tf.oracle.black_box import OUTPUTS
+from ewe_tf.oracle.black_box import BlackBox
 
 
 class Function(BlackBox):

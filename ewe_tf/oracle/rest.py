@@ -10,10 +10,21 @@ import warnings
 import numpy as np
 
 from ewe_tf.oracle.answers import REFUSED
-from ewe_tf.oracle.black_box import OUTPUTS, Answers, BlackBox
-from ewe_tf.oracle.http_client import Endpoint, Health, HttpClient, Reply
-from ewe_tf.oracle.patience import Backoff, Deadline, RateLimit, positive
-from ewe_tf.oracle.serving_json import REQUESTS, Refusal, decode, encode
+from ewe_tf.oracle.black_box import OUTPUTS
+from ewe_tf.oracle.black_box import Answers
+from ewe_tf.oracle.black_box import BlackBox
+from ewe_tf.oracle.http_client import Endpoint
+from ewe_tf.oracle.http_client import Health
+from ewe_tf.oracle.http_client import HttpClient
+from ewe_tf.oracle.http_client import Reply
+from ewe_tf.oracle.patience import Backoff
+from ewe_tf.oracle.patience import Deadline
+from ewe_tf.oracle.patience import RateLimit
+from ewe_tf.oracle.patience import positive
+from ewe_tf.oracle.serving_json import REQUESTS
+from ewe_tf.oracle.serving_json import Refusal
+from ewe_tf.oracle.serving_json import decode
+from ewe_tf.oracle.serving_json import encode
 
 NAME = r"[\w.~%-]+"
 PATH = re.compile(rf"(/{NAME})*/v1/models/{NAME}(/versions/[0-9]+|/labels/{NAME})?", re.ASCII)

@@ -8,8 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from ewe_tf.oracle.answers import look_like_probabilities
-from ewe_tf.oracle.keras_model import check_classifier, input_signature, output_kind
-from ewe_tf.serving.version_folder import check_base, next_version
+from ewe_tf.oracle.keras_model import check_classifier
+from ewe_tf.oracle.keras_model import input_signature
+from ewe_tf.oracle.keras_model import output_kind
+from ewe_tf.serving.version_folder import check_base
+from ewe_tf.serving.version_folder import next_version
 
 
 class Defense(typing.Protocol):

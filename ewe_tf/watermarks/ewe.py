@@ -95,7 +95,9 @@ class EWE:
     def __post_init__(self):
         for name in ("trigger_weight", "hull_weight", "snnl_weight"):
             if not getattr(self, name) >= 0:
-                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)}")
+                raise ValueError(
+                    f"`{name}` must be at least 0. Received: {getattr(self, name)}"
+                )
         for name, least in (("epochs", 1), ("keys", 1), ("rows", 2), ("in_house_epochs", 1)):
             value = getattr(self, name)
             if value is not None and (int(value) != value or value < least):
@@ -103,7 +105,9 @@ class EWE:
         if not 0 < self.hull_share <= 1:
             raise ValueError(f"`hull_share` must be in (0, 1]. Received: {self.hull_share!r}")
         if self.distance not in DISTANCES:
-            raise ValueError(f"`distance` must be one of {DISTANCES}. Received: {self.distance!r}")
+            raise ValueError(
+                f"`distance` must be one of {DISTANCES}. Received: {self.distance!r}"
+            )
         if self.target != "auto" and not isinstance(self.target, int | np.integer):
             raise ValueError(f"`target` must be 'auto' or a class. Received: {self.target!r}")
         if isinstance(self.source, int | np.integer) and self.source == self.target:
@@ -111,7 +115,9 @@ class EWE:
                 f"`target` must differ from `source`. Received: {self.target!r} for both"
             )
         if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate}")
+            raise ValueError(
+                f"`learning_rate` must be positive. Received: {self.learning_rate}"
+            )
         for name, kind in (("patch", Patch), ("ascent", GradientAscent)):
             value = getattr(self, name)
             if value is not None and value != "auto" and not isinstance(value, kind):
@@ -168,7 +174,9 @@ class EWE:
         history = {}
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
 
-        progress.stage("Task training", f"{task.epochs} epochs" if task.epochs else "done before")
+        progress.stage(
+            "Task training", f"{task.epochs} epochs" if task.epochs else "done before"
+        )
         history["task"] = stages.train_task(
             task.classifier, task.data, task.epochs, *keras_arguments
         )
@@ -177,22 +185,31 @@ class EWE:
         progress.stage("In-house innocent models")
         innocents = self._innocents(task, in_house_epochs, seeds[0], progress)
         pair = self._pair(source, choices, innocents, seeds[1])
-        progress.say(f"      source class {pair.source}, target class {pair.target}" + (
-            "" if pair.null_rate is None
-            else f" (innocent models answer it on at most {pair.null_rate:.1%})"
-        ))
+        progress.say(
+            f"      source class {pair.source}, target class {pair.target}"
+            + (
+                ""
+                if pair.null_rate is None
+                else f" (innocent models answer it on at most {pair.null_rate:.1%})"
+            )
+        )
         history["pair"] = dataclasses.asdict(pair)
 
         progress.stage("Trigger generation")
         split, _ = sources.split(source.of_class(pair.source), np.random.default_rng(seeds[2]))
         targets = task.data.x[task.data.labels == pair.target]
         rule = making.make_rule(
-            task.classifier, names, *self._patch_and_ascent(source), split.training, targets,
-            pair.target, self.distance, task.data.value_range,
+            task.classifier,
+            names,
+            *self._patch_and_ascent(source),
+            split.training,
+            targets,
+            pair.target,
+            self.distance,
+            task.data.value_range,
         )
         training, candidates, held_out = (
-            rule.apply(images)
-            for images in (split.training, split.candidates, split.held_out)
+            rule.apply(images) for images in (split.training, split.candidates, split.held_out)
         )
 
         progress.stage("Entangled training", f"{self.epochs} epochs")
@@ -207,8 +224,14 @@ class EWE:
         ):
             with model.distribute_strategy.scope():
                 trainer = EntangledTrainer(
-                    task.classifier, names, pair.target, layout, weights, self.distance,
-                    task.data.sparse, seeds[3],
+                    task.classifier,
+                    names,
+                    pair.target,
+                    layout,
+                    weights,
+                    self.distance,
+                    task.data.sparse,
+                    seeds[3],
                 )
             batches = mixed_batches(
                 task.data, training, pair.target, layout, replicas, seeds[4]
@@ -221,8 +244,15 @@ class EWE:
         kept = np.arange(min(self.keys, len(candidates)))
         if rehearsal:
             kept, history["rehearsal"] = self._rehearse(
-                rehearsal, task, innocents, candidates, held_out, pair, in_house_epochs,
-                seeds[5], progress,
+                rehearsal,
+                task,
+                innocents,
+                candidates,
+                held_out,
+                pair,
+                in_house_epochs,
+                seeds[5],
+                progress,
             )
         rng = np.random.default_rng(seeds[6])
         others = source.images[~np.isin(source.classes, [pair.source])]
@@ -325,7 +355,9 @@ class EWE:
         kept = selection.best_keys(scores, self.keys)
 
         def rates(models, images):
-            answers = [np.argmax(in_house.log_probabilities(m, images, g), 1) for m, g in models]
+            answers = [
+                np.argmax(in_house.log_probabilities(m, images, g), 1) for m, g in models
+            ]
             return [float(np.mean(a == pair.target)) for a in answers]
 
         found = {
@@ -346,8 +378,16 @@ class EWE:
         settings = {
             name: getattr(self, name)
             for name in (
-                "epochs", "learning_rate", "trigger_weight", "hull_weight", "snnl_weight",
-                "hull_share", "rows", "distance", "keys", "in_house_epochs",
+                "epochs",
+                "learning_rate",
+                "trigger_weight",
+                "hull_weight",
+                "snnl_weight",
+                "hull_share",
+                "rows",
+                "distance",
+                "keys",
+                "in_house_epochs",
             )
         }
         return {
@@ -393,8 +433,10 @@ def _cost(scheme, task, rehearsal, epochs):
 
 def _described(source):
     if isinstance(source, tuple):
-        return {"inputs": array_digest(np.asarray(source[0])),
-                "labels": array_digest(np.asarray(source[1]))}
+        return {
+            "inputs": array_digest(np.asarray(source[0])),
+            "labels": array_digest(np.asarray(source[1])),
+        }
     if source is None or isinstance(source, int | np.integer):
         return source if source is None else int(source)
     return {"inputs": array_digest(np.asarray(source))}

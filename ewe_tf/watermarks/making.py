@@ -48,7 +48,9 @@ class Rule:
         return np.ascontiguousarray(images, np.float32)
 
 
-def make_rule(classifier, layers, patch, ascent, images, targets, target, distance, value_range):
+def make_rule(
+    classifier, layers, patch, ascent, images, targets, target, distance, value_range
+):
     """Settles the patch's position and the ascent's objective on a trained model.
 
     The objective is that of the paper's trigger generation (section 3.2): entangle the triggers
@@ -69,8 +71,9 @@ def make_rule(classifier, layers, patch, ascent, images, targets, target, distan
     """
     if patch is None and ascent is None:
         return Rule(None, None, None, None, value_range)
-    objective = _objective(classifier, layers, np.resize(targets, (_ROWS, *targets.shape[1:])),
-                           target, distance)
+    objective = _objective(
+        classifier, layers, np.resize(targets, (_ROWS, *targets.shape[1:])), target, distance
+    )
     position = None
     if patch is not None:
         patch = patch.fitted(images, value_range)

@@ -72,9 +72,7 @@ def from_arrays(x, y, num_classes, batch_size, seed, sample_weight=None, class_w
             f"Received: batch_size={batch_size}"
         )
     weights = _weights(x, y, sample_weight, class_weight, num_classes)
-    return TaskData(
-        x, y, weights, None, len(x) // batch_size, num_classes, batch_size, seed
-    )
+    return TaskData(x, y, weights, None, len(x) // batch_size, num_classes, batch_size, seed)
 
 
 def from_dataset(dataset, num_classes, batch_size, seed, steps_per_epoch=None, limit=50_000):

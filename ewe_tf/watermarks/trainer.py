@@ -113,8 +113,11 @@ class EntangledTrainer(keras.Model):
         if self.snnl_metric is not None:
             self.snnl_metric.update_state(snnl)
         logs = self.victim.compute_metrics(task, y_loss, y_pred, weights)
-        return {**logs, **{m.name: m.result() for m in self.metrics if m.name not in logs},
-                "loss": self.loss_metric.result()}
+        return {
+            **logs,
+            **{m.name: m.result() for m in self.metrics if m.name not in logs},
+            "loss": self.loss_metric.result(),
+        }
 
     def test_step(self, data):
         return self.victim.test_step(data)

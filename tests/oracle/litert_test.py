@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ewe_tf.oracle import LiteRT, Oracle
-from ewe_tf.oracle.litert import dequantise, quantise
+from ewe_tf.oracle import LiteRT
+from ewe_tf.oracle import Oracle
+from ewe_tf.oracle.litert import dequantise
+from ewe_tf.oracle.litert import quantise
 from ewe_tf.serving import export
 
 

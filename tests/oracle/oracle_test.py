@@ -4,7 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from ewe_tf.oracle import BudgetExceeded, Function, Ledger, Oracle, row_digest
+from ewe_tf.oracle import BudgetExceeded
+from ewe_tf.oracle import Function
+from ewe_tf.oracle import Ledger
+from ewe_tf.oracle import Oracle
+from ewe_tf.oracle import row_digest
 
 PROBABILITIES = np.array([[0.126, 0.624, 0.25], [0.4, 0.4, 0.2]], np.float32)
 

@@ -4,7 +4,10 @@ import datetime
 
 import pytest
 
-from ewe_tf.oracle.patience import Backoff, Deadline, RateLimit, retry_after
+from ewe_tf.oracle.patience import Backoff
+from ewe_tf.oracle.patience import Deadline
+from ewe_tf.oracle.patience import RateLimit
+from ewe_tf.oracle.patience import retry_after
 
 
 class Clock:

@@ -7,8 +7,13 @@ import threading
 import numpy as np
 import pytest
 
-from ewe_tf.oracle import BudgetExceeded, Ledger, Oracle, Remote
-from ewe_tf.oracle.serving_json import Refusal, decode, encode
+from ewe_tf.oracle import BudgetExceeded
+from ewe_tf.oracle import Ledger
+from ewe_tf.oracle import Oracle
+from ewe_tf.oracle import Remote
+from ewe_tf.oracle.serving_json import Refusal
+from ewe_tf.oracle.serving_json import decode
+from ewe_tf.oracle.serving_json import encode
 
 X = np.array([[1, 3], [1, 1], [9, 1], [0, 5], [2, 8]], np.float32)
 ANSWERS = np.array([[0.25, 0.75], [0.5, 0.5], [0.9, 0.1], [0, 1], [0.2, 0.8]], np.float32)

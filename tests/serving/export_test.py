@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from ewe_tf.oracle import Oracle, SavedModel
+from ewe_tf.oracle import Oracle
+from ewe_tf.oracle import SavedModel
 from ewe_tf.serving import export
 
 
