@@ -29,6 +29,4 @@ def json_digest(value):
 
 def model_digest(model):
     """SHA-256 (hex) of a Keras model's weights, in their order, with their paths' last parts."""
-    return json_digest(
-        [[v.path.split("/")[-1], array_digest(v.numpy())] for v in model.weights]
-    )
+    return json_digest([[v.path.split("/")[-1], array_digest(v.numpy())] for v in model.weights])

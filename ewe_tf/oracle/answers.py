@@ -39,13 +39,10 @@ class AnswerForm:
             raise ValueError(f"`answers` must be one of {FORMS}. Received: {self.name!r}")
         if not _is_integer(self.decimals) or not 0 <= self.decimals <= 7:
             raise ValueError(
-                "`decimals` must be an integer from 0 to 7. "
-                f"Received: decimals={self.decimals!r}"
+                f"`decimals` must be an integer from 0 to 7. Received: decimals={self.decimals!r}"
             )
         if not _is_integer(self.top_k) or self.top_k < 1:
-            raise ValueError(
-                f"`top_k` must be a positive integer. Received: top_k={self.top_k!r}"
-            )
+            raise ValueError(f"`top_k` must be a positive integer. Received: top_k={self.top_k!r}")
 
     def apply(self, probabilities):
         """Reduces probabilities `(rows, classes)` to this form.

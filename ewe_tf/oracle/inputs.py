@@ -48,8 +48,7 @@ def _check_shape(x, input_shape):
 
 def _fits(row, input_shape):
     return len(row) == len(input_shape) and all(
-        wanted is None or wanted == given
-        for wanted, given in zip(input_shape, row, strict=True)
+        wanted is None or wanted == given for wanted, given in zip(input_shape, row, strict=True)
     )
 
 

@@ -79,8 +79,7 @@ def check_classifier(model):
     for what, tensors in (("input", inputs), ("output", outputs)):
         if tensors is not None and len(tensors) != 1:
             raise ValueError(
-                f"The model {model.name!r} must have one {what}. Received: {len(tensors)} "
-                f"{what}s"
+                f"The model {model.name!r} must have one {what}. Received: {len(tensors)} {what}s"
             )
 
 

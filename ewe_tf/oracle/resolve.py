@@ -48,9 +48,7 @@ def resolve(model):
 
 def _open_path(path):
     if not path.exists():
-        raise FileNotFoundError(
-            f"There is nothing at {str(path)!r}. `model` must be {ACCEPTED}"
-        )
+        raise FileNotFoundError(f"There is nothing at {str(path)!r}. `model` must be {ACCEPTED}")
     if path.is_dir():
         return SavedModel(path)
     if path.suffix in (".keras", ".h5"):

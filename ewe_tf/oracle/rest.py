@@ -168,9 +168,7 @@ class Remote(BlackBox):
             jobs.put(job)
         workers = min(self._concurrency, len(parts))
         for _ in range(workers):
-            threading.Thread(
-                target=self._work, args=(jobs, done, deadline), daemon=True
-            ).start()
+            threading.Thread(target=self._work, args=(jobs, done, deadline), daemon=True).start()
         replies = {}
         try:
             while len(replies) < len(parts):

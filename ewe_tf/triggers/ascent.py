@@ -28,9 +28,7 @@ class GradientAscent:
             raise ValueError(f"`steps` must be a positive integer. Received: {self.steps!r}")
         for name in ("step_size", "budget"):
             if not getattr(self, name) > 0:
-                raise ValueError(
-                    f"`{name}` must be positive. Received: {getattr(self, name)!r}"
-                )
+                raise ValueError(f"`{name}` must be positive. Received: {getattr(self, name)!r}")
 
     def run(self, objective, inputs, batch_size, value_range):
         """Inputs moved upwards on `objective`, all batches in one compiled graph.

@@ -20,9 +20,7 @@ class Patch:
 
     def __post_init__(self):
         if self.size is not None and (int(self.size) != self.size or self.size < 1):
-            raise ValueError(
-                f"`size` must be a positive integer or None. Received: {self.size!r}"
-            )
+            raise ValueError(f"`size` must be a positive integer or None. Received: {self.size!r}")
 
     def fitted(self, images, value_range):
         """This patch with size and value settled for `images` `(n, height, width, ...)`.

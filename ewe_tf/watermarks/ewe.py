@@ -95,9 +95,7 @@ class EWE:
     def __post_init__(self):
         for name in ("trigger_weight", "hull_weight", "snnl_weight"):
             if not getattr(self, name) >= 0:
-                raise ValueError(
-                    f"`{name}` must be at least 0. Received: {getattr(self, name)}"
-                )
+                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)}")
         for name, least in (("epochs", 1), ("keys", 1), ("rows", 2), ("in_house_epochs", 1)):
             value = getattr(self, name)
             if value is not None and (int(value) != value or value < least):
@@ -105,9 +103,7 @@ class EWE:
         if not 0 < self.hull_share <= 1:
             raise ValueError(f"`hull_share` must be in (0, 1]. Received: {self.hull_share!r}")
         if self.distance not in DISTANCES:
-            raise ValueError(
-                f"`distance` must be one of {DISTANCES}. Received: {self.distance!r}"
-            )
+            raise ValueError(f"`distance` must be one of {DISTANCES}. Received: {self.distance!r}")
         if self.target != "auto" and not isinstance(self.target, int | np.integer):
             raise ValueError(f"`target` must be 'auto' or a class. Received: {self.target!r}")
         if isinstance(self.source, int | np.integer) and self.source == self.target:
@@ -115,9 +111,7 @@ class EWE:
                 f"`target` must differ from `source`. Received: {self.target!r} for both"
             )
         if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(
-                f"`learning_rate` must be positive. Received: {self.learning_rate}"
-            )
+            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate}")
         for name, kind in (("patch", Patch), ("ascent", GradientAscent)):
             value = getattr(self, name)
             if value is not None and value != "auto" and not isinstance(value, kind):
@@ -174,9 +168,7 @@ class EWE:
         history = {}
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
 
-        progress.stage(
-            "Task training", f"{task.epochs} epochs" if task.epochs else "done before"
-        )
+        progress.stage("Task training", f"{task.epochs} epochs" if task.epochs else "done before")
         history["task"] = stages.train_task(
             task.classifier, task.data, task.epochs, *keras_arguments
         )
@@ -213,9 +205,7 @@ class EWE:
         )
 
         progress.stage("Entangled training", f"{self.epochs} epochs")
-        weights = Weights(
-            self.trigger_weight, self.hull_weight, self.snnl_weight, self.hull_share
-        )
+        weights = Weights(self.trigger_weight, self.hull_weight, self.snnl_weight, self.hull_share)
         replicas = task.classifier.model.distribute_strategy.num_replicas_in_sync
         model = task.classifier.model
         with (
@@ -233,9 +223,7 @@ class EWE:
                     task.data.sparse,
                     seeds[3],
                 )
-            batches = mixed_batches(
-                task.data, training, pair.target, layout, replicas, seeds[4]
-            )
+            batches = mixed_batches(task.data, training, pair.target, layout, replicas, seeds[4])
             history["entangled"] = stages.train_with(
                 trainer, batches, self.epochs, *keras_arguments
             )
@@ -355,9 +343,7 @@ class EWE:
         kept = selection.best_keys(scores, self.keys)
 
         def rates(models, images):
-            answers = [
-                np.argmax(in_house.log_probabilities(m, images, g), 1) for m, g in models
-            ]
+            answers = [np.argmax(in_house.log_probabilities(m, images, g), 1) for m, g in models]
             return [float(np.mean(a == pair.target)) for a in answers]
 
         found = {
@@ -400,9 +386,7 @@ class EWE:
             "position": list(rule.position) if rule.position else None,
             "ascent": dataclasses.asdict(rule.ascent) if rule.ascent else None,
             "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
-            "innocents": self.innocents
-            if isinstance(self.innocents, int)
-            else len(self.innocents),
+            "innocents": self.innocents if isinstance(self.innocents, int) else len(self.innocents),
         }
 
 
@@ -411,8 +395,7 @@ def _choices(source, target, data):
     present = np.unique(data.labels).tolist()
     if target != "auto" and target not in present:
         raise ValueError(
-            f"`target` must be a class of the data, whose classes are {present}. "
-            f"Received: {target}"
+            f"`target` must be a class of the data, whose classes are {present}. Received: {target}"
         )
     choices = {}
     for label in source.choices:

@@ -85,9 +85,7 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
         rng = np.random.default_rng(seed)
         for _ in range(epochs):
             order = rng.permutation(len(rows))
-            model.fit(
-                rows[order], answers[order], batch_size=batch_size, shuffle=False, verbose=0
-            )
+            model.fit(rows[order], answers[order], batch_size=batch_size, shuffle=False, verbose=0)
         models.append(model)
         progress(f"{i + 1} of {len(seeds)}")
     return models

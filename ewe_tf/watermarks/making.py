@@ -48,9 +48,7 @@ class Rule:
         return np.ascontiguousarray(images, np.float32)
 
 
-def make_rule(
-    classifier, layers, patch, ascent, images, targets, target, distance, value_range
-):
+def make_rule(classifier, layers, patch, ascent, images, targets, target, distance, value_range):
     """Settles the patch's position and the ascent's objective on a trained model.
 
     The objective is that of the paper's trigger generation (section 3.2): entangle the triggers

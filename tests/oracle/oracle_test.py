@@ -276,6 +276,4 @@ def test_keras_file(tmp_path, rows):
     model = small_model()
     model.save(tmp_path / "model.keras")
     expected = Oracle(model).predict(rows)
-    np.testing.assert_allclose(
-        Oracle(tmp_path / "model.keras").predict(rows), expected, atol=1e-6
-    )
+    np.testing.assert_allclose(Oracle(tmp_path / "model.keras").predict(rows), expected, atol=1e-6)

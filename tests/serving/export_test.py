@@ -241,9 +241,7 @@ def test_subclassed_model_that_was_wrapped(tmp_path):
         export(subclassed, tmp_path / "served")
     wrapped = keras.Sequential([keras.Input((4,)), subclassed])
     version = export(wrapped, tmp_path / "served")
-    np.testing.assert_allclose(
-        Oracle(version).predict(x), softmax(np.asarray(logits)), atol=1e-5
-    )
+    np.testing.assert_allclose(Oracle(version).predict(x), softmax(np.asarray(logits)), atol=1e-5)
 
 
 @pytest.mark.slow
