@@ -6,10 +6,18 @@ from ewe_tf.verification.binomial import clopper_pearson
 from ewe_tf.verification.binomial import lower_bound
 from ewe_tf.verification.binomial import upper_bound
 from ewe_tf.verification.binomial import wilson
+from ewe_tf.verification.decoys import decoy_p_value
+from ewe_tf.verification.decoys import required_decoys
 from ewe_tf.verification.e_values import average_e_values
 from ewe_tf.verification.e_values import e_to_p_value
 from ewe_tf.verification.e_values import p_to_e_value
 from ewe_tf.verification.e_values import product_of_e_values
+from ewe_tf.verification.multiplicity import benjamini_hochberg
+from ewe_tf.verification.multiplicity import holm
+from ewe_tf.verification.multiplicity import intersection_union
+from ewe_tf.verification.paired import PairedCounts
+from ewe_tf.verification.paired import mcnemar_p_value
+from ewe_tf.verification.paired import paired_counts
 from ewe_tf.verification.power import RequiredQueries
 from ewe_tf.verification.power import binomial_power
 from ewe_tf.verification.power import critical_hits
@@ -18,24 +26,36 @@ from ewe_tf.verification.sequential import EProcess
 from ewe_tf.verification.sequential import PairedEProcess
 from ewe_tf.verification.sequential import anytime_bounds
 from ewe_tf.verification.sequential import log_e_value
+from ewe_tf.verification.signs import rademacher_bound
+from ewe_tf.verification.signs import sign_flip_p_value
 
 __all__ = [
     "EProcess",
     "Interval",
+    "PairedCounts",
     "PairedEProcess",
     "RequiredQueries",
     "anytime_bounds",
     "average_e_values",
+    "benjamini_hochberg",
     "binomial_p_value",
     "binomial_power",
     "clopper_pearson",
     "critical_hits",
+    "decoy_p_value",
     "e_to_p_value",
+    "holm",
+    "intersection_union",
     "log_e_value",
     "lower_bound",
+    "mcnemar_p_value",
     "p_to_e_value",
+    "paired_counts",
     "product_of_e_values",
+    "rademacher_bound",
+    "required_decoys",
     "required_queries",
+    "sign_flip_p_value",
     "upper_bound",
     "wilson",
 ]
