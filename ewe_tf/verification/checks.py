@@ -19,11 +19,7 @@ def rate(name, value):
 
 def positive_int(name, value, minimum=1):
     """`value` as an int of at least `minimum`."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, numbers.Integral)
-        or not value >= minimum
-    ):
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or not value >= minimum:
         raise ValueError(
             f"`{name}` must be an integer of at least {minimum}. Received: {name}={value!r}"
         )
@@ -37,8 +33,7 @@ def hits_of(hits, queries):
         array = np.asarray(value)
         if array.dtype.kind not in "iu":
             raise ValueError(
-                f"`{name}` must be an integer or an array of integers. "
-                f"Received: {name}={value!r}"
+                f"`{name}` must be an integer or an array of integers. Received: {name}={value!r}"
             )
         arrays.append(array.astype(np.int64))
     hits_array, queries_array = arrays
@@ -46,8 +41,7 @@ def hits_of(hits, queries):
         raise ValueError(f"`queries` must be at least 1. Received: queries={queries!r}")
     if np.any(hits_array < 0) or np.any(hits_array > queries_array):
         raise ValueError(
-            "`hits` must be between 0 and `queries`. "
-            f"Received: hits={hits!r}, queries={queries!r}"
+            f"`hits` must be between 0 and `queries`. Received: hits={hits!r}, queries={queries!r}"
         )
     return np.broadcast_arrays(hits_array, queries_array)
 
@@ -77,9 +71,7 @@ def finite(name, value, minimum=1):
             f"Received: {name}={value!r}"
         )
     if len(array) < minimum:
-        raise ValueError(
-            f"`{name}` must hold at least {minimum} number(s). Received: {len(array)}"
-        )
+        raise ValueError(f"`{name}` must hold at least {minimum} number(s). Received: {len(array)}")
     return array.astype(np.float64)
 
 

@@ -126,6 +126,4 @@ def required_queries(null_rate, true_rate, alpha=1e-3, power=0.95):
     powers = binomial_power(numbers, null_rate, true_rate, alpha)
     below = np.flatnonzero(powers < power)
     stable = int(numbers[below[-1]]) + 1 if below.size else first
-    return RequiredQueries(
-        first, critical_hits(first, null_rate, alpha), stable, float(powers[0])
-    )
+    return RequiredQueries(first, critical_hits(first, null_rate, alpha), stable, float(powers[0]))

@@ -92,7 +92,10 @@ def anytime_bounds(hits, queries, alpha):
             middle = (inside + outside) / 2
             log_likelihood = special.xlogy(hits, middle) + special.xlog1py(misses, -middle)
             kept = log_likelihood > target
-            inside, outside = np.where(kept, middle, inside), np.where(kept, outside, middle)
+            inside, outside = (
+                np.where(kept, middle, inside),
+                np.where(kept, outside, middle),
+            )
         return outside
 
     low = np.where(hits == 0, 0.0, end(0.0))

@@ -16,8 +16,7 @@ def exact_tail(hits, queries, null_rate):
     """The definition in rational arithmetic."""
     p = fractions.Fraction(null_rate)
     return sum(
-        math.comb(queries, k) * p**k * (1 - p) ** (queries - k)
-        for k in range(hits, queries + 1)
+        math.comb(queries, k) * p**k * (1 - p) ** (queries - k) for k in range(hits, queries + 1)
     )
 
 
@@ -34,9 +33,7 @@ def test_the_far_tail_of_a_million_queries_is_not_zero():
     a = k / n
     divergence = a * math.log(a / p) + (1 - a) * math.log((1 - a) / (1 - p))
     tilt = 1 - p * (1 - a) / (a * (1 - p))
-    approximation = math.exp(-n * divergence) / (
-        tilt * math.sqrt(2 * math.pi * n * a * (1 - a))
-    )
+    approximation = math.exp(-n * divergence) / (tilt * math.sqrt(2 * math.pi * n * a * (1 - a)))
     assert binomial_p_value(k, n, p) == pytest.approx(approximation, rel=0.02)
 
 
@@ -58,7 +55,10 @@ def test_intervals_have_the_tabulated_values():
     assert clopper_pearson(0, 20)[:2] == pytest.approx((0, 1 - 0.025 ** (1 / 20)), rel=1e-9)
     assert clopper_pearson(2, 10)[:2] == pytest.approx((0.0252, 0.5561), abs=5e-5)
     z = stats.norm.isf(0.025)
-    centre, spread = (2 + z**2 / 2) / (10 + z**2), z * math.sqrt(1.6 + z**2 / 4) / (10 + z**2)
+    centre, spread = (
+        (2 + z**2 / 2) / (10 + z**2),
+        z * math.sqrt(1.6 + z**2 / 4) / (10 + z**2),
+    )
     assert wilson(2, 10)[:2] == pytest.approx((centre - spread, centre + spread), rel=1e-9)
 
 

@@ -15,8 +15,6 @@ def uniform_or_larger():
         p_values = np.asarray(p_values)
         assert len(p_values) >= 2000
         result = stats.kstest(p_values, "uniform", alternative="greater")
-        assert result.pvalue > significance, (
-            f"anti-conservative near {result.statistic_location}"
-        )
+        assert result.pvalue > significance, f"anti-conservative near {result.statistic_location}"
 
     return check

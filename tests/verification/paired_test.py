@@ -38,9 +38,7 @@ def test_the_level_holds_where_triggers_are_answered_as_controls_are(uniform_or_
     for _ in range(2500):
         # Pairs of very different difficulty, as images are.
         difficulty = rng.beta(0.5, 1, 40)
-        p_values.append(
-            mcnemar_p_value(rng.random(40) < difficulty, rng.random(40) < difficulty)
-        )
+        p_values.append(mcnemar_p_value(rng.random(40) < difficulty, rng.random(40) < difficulty))
     uniform_or_larger(p_values)
 
 

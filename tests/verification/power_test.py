@@ -54,9 +54,7 @@ def test_the_plan_holds_by_brute_force(alpha):
     plan = required_queries(0.1, 0.3, alpha, power=0.9)
     by_number = []
     for n in range(1, 2 * plan.stable_queries):
-        critical = next(
-            k for k in range(n + 2) if k > n or stats.binom.sf(k - 1, n, 0.1) <= alpha
-        )
+        critical = next(k for k in range(n + 2) if k > n or stats.binom.sf(k - 1, n, 0.1) <= alpha)
         by_number.append(stats.binom.sf(critical - 1, n, 0.3) if critical <= n else 0.0)
         assert critical_hits(n, 0.1, alpha) == critical
     reached = np.array(by_number) >= 0.9

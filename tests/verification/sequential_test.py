@@ -107,9 +107,7 @@ def test_a_finite_key_asked_in_random_order_keeps_the_level():
     assert np.mean(largest >= math.log(20)) <= 0.05
 
 
-@pytest.mark.parametrize(
-    "rate, alpha, most", [(0.9, 1e-3, 8), (0.6, 1e-3, 15), (0.6, 1e-6, 28)]
-)
+@pytest.mark.parametrize("rate, alpha, most", [(0.9, 1e-3, 8), (0.6, 1e-3, 15), (0.6, 1e-6, 28)])
 def test_a_stolen_copy_is_found_soon(rate, alpha, most):
     hits = _paths(np.random.default_rng(7), rate, 2000, 100)
     reached = _log_e_table(0.1, 100)[np.arange(1, 101), hits] >= -math.log(alpha)
@@ -121,9 +119,7 @@ def test_a_stolen_copy_is_found_soon(rate, alpha, most):
 def test_the_confidence_sequence_covers_at_all_times_at_once(rate):
     paths, length, alpha = 3000, 200, 0.1
     hits = _paths(np.random.default_rng(8), rate, paths, length)
-    queries, counts = np.meshgrid(
-        np.arange(1, length + 1), np.arange(length + 1), indexing="ij"
-    )
+    queries, counts = np.meshgrid(np.arange(1, length + 1), np.arange(length + 1), indexing="ij")
     low, high = anytime_bounds(np.minimum(counts, queries), queries, alpha)
     covered = (low <= rate) & (rate <= high)
     always = covered[np.arange(length), hits].all(axis=1)
