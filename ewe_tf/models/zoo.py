@@ -3,8 +3,10 @@
 from ewe_tf.models.initializers import LayerSeeds
 from ewe_tf.models.lstm import lstm
 from ewe_tf.models.mlp import mlp
-from ewe_tf.models.resnet import resnet8, resnet18
-from ewe_tf.models.small_cnn import small_cnn, wide_cnn
+from ewe_tf.models.resnet import resnet8
+from ewe_tf.models.resnet import resnet18
+from ewe_tf.models.small_cnn import small_cnn
+from ewe_tf.models.small_cnn import wide_cnn
 from ewe_tf.models.speech_cnn import speech_cnn
 from ewe_tf.models.two_conv import two_conv
 from ewe_tf.models.vgg import vgg
@@ -69,8 +71,7 @@ def build(name, input_shape, num_classes, seed=None):
     _known(name)
     if isinstance(num_classes, bool) or int(num_classes) != num_classes or num_classes < 2:
         raise ValueError(
-            "`num_classes` must be an integer of at least 2. "
-            f"Received: num_classes={num_classes!r}"
+            f"`num_classes` must be an integer of at least 2. Received: num_classes={num_classes!r}"
         )
     shape = tuple(int(side) for side in input_shape)
     if not shape or min(shape) < 1:

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from ewe_tf.oracle import Oracle, Remote
+from ewe_tf.oracle import Oracle
+from ewe_tf.oracle import Remote
 from ewe_tf.serving import export
 
 pytestmark = pytest.mark.slow

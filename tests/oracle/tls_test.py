@@ -7,7 +7,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from ewe_tf.oracle import Oracle, Remote
+from ewe_tf.oracle import Oracle
+from ewe_tf.oracle import Remote
 
 X = np.array([[1, 3], [3, 1]], np.float32)
 
