@@ -9,6 +9,8 @@ from ewe_tf.verification.binomial import clopper_pearson
 from ewe_tf.verification.binomial import lower_bound
 from ewe_tf.verification.binomial import upper_bound
 from ewe_tf.verification.binomial import wilson
+from ewe_tf.verification.calibrate import calibrate
+from ewe_tf.verification.contrast import contrast_log_e_values
 from ewe_tf.verification.decoys import decoy_p_value
 from ewe_tf.verification.decoys import required_decoys
 from ewe_tf.verification.e_values import average_e_values
@@ -40,6 +42,8 @@ from ewe_tf.verification.sequential import anytime_bounds
 from ewe_tf.verification.sequential import log_e_value
 from ewe_tf.verification.signs import rademacher_bound
 from ewe_tf.verification.signs import sign_flip_p_value
+from ewe_tf.verification.verdict import Verdict
+from ewe_tf.verification.verify import verify
 
 __all__ = [
     "BetaBinomial",
@@ -48,14 +52,17 @@ __all__ = [
     "PairedCounts",
     "PairedEProcess",
     "RequiredQueries",
+    "Verdict",
     "anytime_bounds",
     "average_e_values",
     "benjamini_hochberg",
     "beta_binomial_p_value",
     "binomial_p_value",
     "binomial_power",
+    "calibrate",
     "clopper_pearson",
     "conformal_p_value",
+    "contrast_log_e_values",
     "critical_hits",
     "decoy_p_value",
     "e_to_p_value",
@@ -80,6 +87,7 @@ __all__ = [
     "target_log_odds",
     "target_rank",
     "upper_bound",
+    "verify",
     "wilcoxon_p_value",
     "wilson",
 ]
