@@ -63,6 +63,10 @@ def random_effects_p_value(hits, queries, innocents):
     (a beta with overdispersion 0.5): up to 5 times the nominal 1e-3. Only more models bound
     that: `false_positive_bound`.
 
+    For a number of queries that was fixed beforehand: after a stop that looked at the answers
+    it is too small. Best with the innocents' hits on the very triggers that the suspect was
+    asked: unequal numbers of queries are paid for.
+
     Args:
         hits, queries: of the suspect, integers, `0 <= hits <= queries`, `queries >= 1`.
         innocents: `(hits, queries)` of M independent innocent models, `M >= 3`.
