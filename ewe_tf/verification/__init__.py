@@ -9,7 +9,7 @@ from ewe_tf.verification.binomial import clopper_pearson
 from ewe_tf.verification.binomial import lower_bound
 from ewe_tf.verification.binomial import upper_bound
 from ewe_tf.verification.binomial import wilson
-from ewe_tf.verification.calibrate import calibrate
+from ewe_tf.verification.calibration import calibrate
 from ewe_tf.verification.contrast import contrast_log_e_values
 from ewe_tf.verification.decoys import decoy_p_value
 from ewe_tf.verification.decoys import required_decoys

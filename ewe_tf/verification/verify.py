@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from ewe_tf.verification import calibrate as calibration
+from ewe_tf.verification import calibration
 from ewe_tf.verification import verdict as verdicts
 from ewe_tf.verification.binomial import binomial_p_value
 from ewe_tf.verification.binomial import clopper_pearson
