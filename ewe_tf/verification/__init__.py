@@ -10,7 +10,7 @@ from ewe_tf.verification.binomial import lower_bound
 from ewe_tf.verification.binomial import upper_bound
 from ewe_tf.verification.binomial import wilson
 from ewe_tf.verification.calibration import calibrate
-from ewe_tf.verification.contrast import contrast_log_e_values
+from ewe_tf.verification.contrast import ContrastEProcess
 from ewe_tf.verification.decoys import decoy_p_value
 from ewe_tf.verification.decoys import required_decoys
 from ewe_tf.verification.e_values import average_e_values
@@ -47,6 +47,7 @@ from ewe_tf.verification.verify import verify
 
 __all__ = [
     "BetaBinomial",
+    "ContrastEProcess",
     "EProcess",
     "Interval",
     "PairedCounts",
@@ -62,7 +63,6 @@ __all__ = [
     "calibrate",
     "clopper_pearson",
     "conformal_p_value",
-    "contrast_log_e_values",
     "critical_hits",
     "decoy_p_value",
     "e_to_p_value",

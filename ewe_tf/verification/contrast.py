@@ -11,9 +11,15 @@ _TRIGGER, _CONTROL = (
     a[np.add.outer(_GRID, -_GRID) > 0] for a in np.meshgrid(_GRID, _GRID, indexing="ij")
 )
 
+_MIDDLE = (_TRIGGER + _CONTROL) / 2
 
-def contrast_log_e_values(trigger, control):
-    """Log e-values against "the trigger rate is at most the control rate", after each pair.
+# Log of a bet's return on a miss (row 0) and on a hit (row 1).
+_ON_TRIGGER = np.log([(1 - _TRIGGER) / (1 - _MIDDLE), _TRIGGER / _MIDDLE])
+_ON_CONTROL = np.log([(1 - _CONTROL) / (1 - _MIDDLE), _CONTROL / _MIDDLE])
+
+
+class ContrastEProcess:
+    """Evidence against "the trigger rate is at most the control rate", pair by pair.
 
     For one trigger and one control answer, `y` and `z`, and an alternative `(a, b)` with
     `a > b` and mean `m`,
@@ -27,32 +33,46 @@ def contrast_log_e_values(trigger, control):
     hit and a miss is worth up to 4 (a McNemar test: 2), for it assumes that trigger and control
     of a pair are answered independently, given the suspect.
 
-    Args:
-        trigger, control: `(pairs,)` bool: whether each was answered with the expected class.
-
-    Returns:
-        `(pairs,)` float64: the natural logarithm after each pair.
-
-    Raises:
-        ValueError: for answers that are not 0 or 1, or of different number.
-
     Reference:
         Turner, Ly and Grünwald, "Generic E-variables for exact sequential k-sample tests that
         allow for optional stopping", Journal of Statistical Planning and Inference 230 (2024).
     """
-    trigger = checks.outcomes("trigger", trigger)
-    control = checks.outcomes("control", control)
-    if trigger.shape != control.shape:
-        raise ValueError(
-            "`trigger` and `control` must be of the same number. Received: "
-            f"{trigger.size} and {control.size}"
-        )
-    middle = (_TRIGGER + _CONTROL) / 2
-    on_trigger = np.where(
-        trigger[:, None], np.log(_TRIGGER / middle), np.log((1 - _TRIGGER) / (1 - middle))
-    )
-    on_control = np.where(
-        control[:, None], np.log(_CONTROL / middle), np.log((1 - _CONTROL) / (1 - middle))
-    )
-    wealth = np.cumsum(on_trigger + on_control, axis=0)
-    return special.logsumexp(wealth, axis=1) - np.log(wealth.shape[1])
+
+    def __init__(self):
+        self._wealth = np.zeros(len(_TRIGGER))
+        self._path = []
+
+    def update(self, trigger, control):
+        """Takes one pair of answers (bools), or blocks `(n,)` of them, in the order of asking.
+
+        Raises:
+            ValueError: for answers that are not 0 or 1, or of different number.
+        """
+        trigger = checks.outcomes("trigger", np.atleast_1d(trigger))
+        control = checks.outcomes("control", np.atleast_1d(control))
+        if trigger.shape != control.shape:
+            raise ValueError(
+                "`trigger` and `control` must be of the same number. Received: "
+                f"{trigger.size} and {control.size}"
+            )
+        steps = _ON_TRIGGER[trigger.astype(int)] + _ON_CONTROL[control.astype(int)]
+        wealth = self._wealth + np.cumsum(steps, axis=0)
+        if len(wealth):
+            self._wealth = wealth[-1]
+            self._path += list(special.logsumexp(wealth, axis=1) - np.log(wealth.shape[1]))
+
+    @property
+    def log_e_values(self):
+        """`(pairs,)` float64: natural logarithm of the e-value after each pair."""
+        return np.array(self._path)
+
+    @property
+    def log_e_value(self):
+        """The last of `log_e_values`; 0 before the first pair."""
+        return float(self._path[-1]) if self._path else 0.0
+
+    @property
+    def p_value(self):
+        """1 divided by the largest e-value so far: valid at any stopping time, in (0, 1]."""
+        largest = max([0.0, *self._path])
+        return float(max(np.exp(-largest), checks.SMALLEST))

@@ -6,7 +6,7 @@ from scipy import special
 from ewe_tf.verification import checks
 from ewe_tf.verification.binomial import Interval
 
-_NODES = 128
+_NODES, _WEIGHTS = special.roots_legendre(128)
 _ROWS = 4096
 _BISECTIONS = 60
 
@@ -40,12 +40,11 @@ def log_e_value(hits, queries, null_rate):
     """
     hits, queries = checks.hits_of(hits, queries)
     null_rate = checks.rate("null_rate", null_rate)
-    nodes, weights = special.roots_legendre(_NODES)
     # Distances from both ends, so that neither 1 - q nor q - null_rate loses digits.
-    from_one = (1 - null_rate) * (1 - nodes) / 2
+    from_one = (1 - null_rate) * (1 - _NODES) / 2
     on_hit = np.log1p(-from_one) - np.log(null_rate)
     on_miss = np.log(from_one) - np.log1p(-null_rate)
-    log_weights = np.log(weights / 2)
+    log_weights = np.log(_WEIGHTS / 2)
     flat_hits, misses = hits.ravel(), (queries - hits).ravel()
     result = np.empty(flat_hits.shape)
     for start in range(0, len(result), _ROWS):

@@ -8,7 +8,7 @@ from ewe_tf.verification import calibration
 from ewe_tf.verification import verdict as verdicts
 from ewe_tf.verification.binomial import binomial_p_value
 from ewe_tf.verification.binomial import clopper_pearson
-from ewe_tf.verification.contrast import contrast_log_e_values
+from ewe_tf.verification.contrast import ContrastEProcess
 from ewe_tf.verification.innocents import conformal_p_value
 from ewe_tf.verification.innocents import false_positive_bound
 from ewe_tf.verification.paired import mcnemar_p_value
@@ -129,24 +129,24 @@ def _oracle(suspect):
 def _ask(oracle, images, controls, labels, order, null_rate, alpha, sequential):
     """Answers to triggers and controls `(pairs,)` bool, and the number of refused rows."""
     trigger, control, refused = [], [], 0
+    rate, contrast = EProcess(null_rate), ContrastEProcess()
     # One pair at a time where stopping early is possible.
     step = 1 if sequential else len(order)
-    rate_evidence = EProcess(null_rate)
     for first in range(0, len(order), step):
         rows = order[first : first + step]
         x = np.stack([images[rows], controls[rows]], axis=1).reshape(-1, *images.shape[1:])
         got, lost = _labels(oracle.predict(x))
         got, lost = got.reshape(-1, 2), lost.reshape(-1, 2)
-        trigger += list(got[:, 0] == labels[rows])
+        trigger.append(got[:, 0] == labels[rows])
         # A refused control counts against the owner.
-        control += list((got[:, 1] == labels[rows]) | lost[:, 1])
+        control.append((got[:, 1] == labels[rows]) | lost[:, 1])
         refused += int(lost.sum())
         if sequential:
-            rate_evidence.update(trigger[-len(rows) :])
-            contrast = contrast_log_e_values(np.array(trigger), np.array(control))[-1]
-            if min(rate_evidence.log_e_value, contrast) >= -np.log(alpha):
+            rate.update(trigger[-1])
+            contrast.update(trigger[-1], control[-1])
+            if min(rate.log_e_value, contrast.log_e_value) >= -np.log(alpha):
                 break
-    return np.array(trigger), np.array(control), refused
+    return np.concatenate(trigger), np.concatenate(control), refused
 
 
 def _labels(answers):
@@ -158,19 +158,15 @@ def _labels(answers):
 
 
 def _sequential_tests(trigger, control, null_rate):
-    rate = EProcess(null_rate)
+    rate, contrast = EProcess(null_rate), ContrastEProcess()
     rate.update(trigger)
-    contrast = contrast_log_e_values(trigger, control)
+    contrast.update(trigger, control)
     # Both hypotheses must fall at the same time; the smaller e-value counts at each step.
-    path = np.minimum(rate.log_e_values, contrast)
-    p_values = {"null rate": rate.p_value, "controls": _p_of(contrast.max())}
+    path = np.minimum(rate.log_e_values, contrast.log_e_values)
+    p_values = {"null rate": rate.p_value, "controls": contrast.p_value}
     interval = rate.confidence_sequence(0.05)
-    return (
-        p_values,
-        float(np.exp(min(path[-1], 700.0))),
-        (interval.low, interval.high),
-        tuple(float(e) for e in path),
-    )
+    e_value = float(np.exp(min(path[-1], 700.0)))
+    return p_values, e_value, (interval.low, interval.high), tuple(path.tolist())
 
 
 def _fixed_tests(trigger, control, null_rate):
@@ -181,10 +177,6 @@ def _fixed_tests(trigger, control, null_rate):
     }
     interval = clopper_pearson(hits, asked, 0.95)
     return p_values, None, (float(interval.low), float(interval.high)), ()
-
-
-def _p_of(log_e):
-    return float(min(1.0, np.exp(-max(log_e, 0.0))))
 
 
 def _decide(p_values, alpha, refused, trigger, null_rate):

@@ -3,7 +3,13 @@ import itertools
 import numpy as np
 import pytest
 
-from ewe_tf.verification import contrast_log_e_values
+from ewe_tf.verification import ContrastEProcess
+
+
+def contrast_log_e_values(trigger, control):
+    process = ContrastEProcess()
+    process.update(trigger, control)
+    return process.log_e_values
 
 
 @pytest.mark.parametrize("trigger_rate", [0.01, 0.3, 0.5, 0.9])
@@ -50,3 +56,13 @@ def test_seven_clear_pairs_are_evidence_at_a_thousandth():
 def test_different_numbers_are_refused():
     with pytest.raises(ValueError, match="same number"):
         contrast_log_e_values(np.ones(3, bool), np.zeros(2, bool))
+
+
+def test_pairs_and_blocks_give_the_same_path():
+    rng = np.random.default_rng(1)
+    trigger, control = rng.random(30) < 0.7, rng.random(30) < 0.2
+    process = ContrastEProcess()
+    for pair in zip(trigger, control, strict=True):
+        process.update(*pair)
+    np.testing.assert_allclose(process.log_e_values, contrast_log_e_values(trigger, control))
+    assert process.p_value == pytest.approx(np.exp(-process.log_e_values.max()))
