@@ -1,0 +1,13 @@
+"""Attacks that try to erase a watermark from a model, or to keep its owner from seeing it.
+
+Every attack is a frozen dataclass with one verb: `attack.run(model, data)` takes a Keras 3
+classifier and the thief's data (x, y) and returns what the thief deploys instead. The given
+model is left unchanged.
+"""
+
+from ewe_tf.removal.bridge import UnsupportedLayerError as UnsupportedLayerError
+from ewe_tf.removal.magnitude_pruning import MagnitudePruning as MagnitudePruning
+from ewe_tf.removal.quantization_aware_training import (
+    QuantizationAwareTraining as QuantizationAwareTraining,
+)
+from ewe_tf.removal.weight_clustering import WeightClustering as WeightClustering
