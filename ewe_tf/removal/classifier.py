@@ -42,13 +42,26 @@ def copy_classifier(model, seed=0):
 
 def renewed_classifier(model, seed):
     """Returns a model of the same topology with new initial weights drawn from `seed`."""
-    require_graph(model)
     rng = np.random.default_rng(seed)
+    return rebuilt_classifier(model, lambda config: reseeded(config, rng))
 
-    def renewed(layer):
-        return layer.__class__.from_config(reseeded(layer.get_config(), rng))
 
-    copy = keras.models.clone_model(model, clone_function=renewed, recursive=True)
+def rebuilt_classifier(model, change):
+    """Returns a model of the same topology whose layers come from changed configs.
+
+    Args:
+        model: A built Functional or Sequential Keras 3 model. It is left unchanged.
+        change: Function from a layer's config to the config of the layer in its place.
+
+    Returns:
+        A model with new weights, where the layers that were frozen are frozen.
+    """
+    require_graph(model)
+    copy = keras.models.clone_model(
+        model,
+        clone_function=lambda layer: layer.__class__.from_config(change(layer.get_config())),
+        recursive=True,
+    )
     for original, layer in zip(leaf_layers(model), leaf_layers(copy), strict=True):
         layer.trainable = original.trainable
     return copy
@@ -95,7 +108,7 @@ def feature_model(model):
             "The penultimate features need a model whose last weighted layer is not inside a "
             f"nested model. Received: model={model.name!r} with last layer {head.name!r}"
         )
-    return keras.Model(model.inputs, head.input)
+    return keras.Model(model.input, head.input)
 
 
 def answers_probabilities(model):

@@ -57,6 +57,7 @@ def train(model, x, y, settings, *, optimizer=None, callbacks=(), epochs=None):
         model.fit(
             shuffled_batches((x, y), settings.batch_size, settings.seed),
             epochs=epochs,
+            shuffle=False,
             callbacks=list(callbacks),
             verbose=settings.verbose,
         )
