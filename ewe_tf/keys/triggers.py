@@ -1,0 +1,113 @@
+"""Keys made of triggers: inputs, the answers that a marked model gives, and their controls."""
+
+import dataclasses
+
+import numpy as np
+
+from ewe_tf.keys.key import Key
+
+_ARRAYS = (
+    "triggers",
+    "labels",
+    "controls",
+    "held_out",
+    "held_out_labels",
+    "held_out_controls",
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class TriggerKey(Key):
+    """Triggers of a watermark that the model was trained to answer in a way of its own.
+
+    Attributes:
+        triggers: `(keys, ...)` float32: the triggers that a verification queries first.
+        labels: `(keys,)` int64: the answer expected to each.
+        controls: as `triggers`: the matched control of each. The source image without patch
+            and perturbation; for sources that are used as they are, another image of the same
+            origin that is not of the key's rule.
+        held_out: `(held_out, ...)` float32: triggers of the same rule that neither training
+            nor the selection of keys has seen.
+        held_out_labels, held_out_controls: as above, for the held-out triggers.
+        num_classes: number of classes of the task.
+        scheme: name of the scheme.
+        settings: the scheme's settings, a JSON dict.
+        seed: what all random choices of the key derive from.
+        victim: `model_digest` of the marked model.
+        versions: dict from package to version, at the time of making.
+        calibration: what innocent models answer (JSON), or `None` before calibration.
+    """
+
+    kind = "triggers"
+
+    triggers: np.ndarray
+    labels: np.ndarray
+    controls: np.ndarray
+    held_out: np.ndarray
+    held_out_labels: np.ndarray
+    held_out_controls: np.ndarray
+    num_classes: int
+    scheme: str
+    settings: dict
+    seed: int
+    victim: str
+    versions: dict
+    calibration: dict | None = None
+
+    def __post_init__(self):
+        for images, labels, controls in (
+            ("triggers", "labels", "controls"),
+            ("held_out", "held_out_labels", "held_out_controls"),
+        ):
+            _check_group(self, images, labels, controls)
+        if self.held_out.shape[1:] != self.triggers.shape[1:]:
+            raise ValueError(
+                f"`held_out` must have the shape of `triggers` {self.triggers.shape[1:]}. "
+                f"Received: {self.held_out.shape[1:]}"
+            )
+
+    @property
+    def input_shape(self):
+        """Shape of one input, without the batch axis."""
+        return self.triggers.shape[1:]
+
+    def secret(self):
+        fields = {
+            "num_classes": self.num_classes,
+            "scheme": self.scheme,
+            "settings": self.settings,
+            "seed": self.seed,
+            "victim": self.victim,
+            "versions": self.versions,
+        }
+        return fields, {name: getattr(self, name) for name in _ARRAYS}
+
+    @classmethod
+    def from_secret(cls, fields, arrays, calibration=None):
+        return cls(**arrays, **fields, calibration=calibration)
+
+    def __repr__(self):
+        return (
+            f"TriggerKey(scheme={self.scheme!r}, {len(self.triggers)} triggers, "
+            f"{len(self.held_out)} held out, input_shape={self.input_shape}, "
+            f"answers={sorted(set(self.labels.tolist()))}, seed={self.seed}, "
+            f"calibrated={self.calibration is not None})"
+        )
+
+
+def _check_group(key, images, labels, controls):
+    x, y, c = getattr(key, images), getattr(key, labels), getattr(key, controls)
+    if x.dtype != np.float32 or x.ndim < 2 or not np.all(np.isfinite(x)):
+        raise ValueError(f"`{images}` must be a finite float32 array with a batch axis")
+    if c.dtype != np.float32 or c.shape != x.shape or not np.all(np.isfinite(c)):
+        raise ValueError(
+            f"`{controls}` must be a finite float32 array of the shape of `{images}` {x.shape}. "
+            f"Received: {c.dtype} {c.shape}"
+        )
+    if y.dtype != np.int64 or y.shape != x.shape[:1]:
+        raise ValueError(
+            f"`{labels}` must be one int64 label for each of the {len(x)} `{images}`. "
+            f"Received: {y.dtype} {y.shape}"
+        )
+    if y.size and not (0 <= y.min() and y.max() < key.num_classes):
+        raise ValueError(f"`{labels}` must lie in [0, {key.num_classes})")
