@@ -50,7 +50,7 @@ def block_after(model, layer):
 
 def mean_activity(model, block, x, batch_size):
     """Returns the mean absolute activation (channels,) of a block over the rows `x`."""
-    probe = keras.Model(model.input, block[-1].output)
+    probe = keras.Model(model.inputs[0], block[-1].output)
     total, rows = 0.0, 0
     for start in range(0, len(x), batch_size):
         activation = np.abs(np.asarray(probe(x[start : start + batch_size], training=False)))
@@ -64,8 +64,8 @@ def mean_activity(model, block, x, batch_size):
 def silence(block, channels):
     """Sets to zero, in place, whatever lets the given channels of a block speak.
 
-    That is the layer's kernel and bias and, in a BatchNorm after it, mean, scale and
-    offset: the channel is then zero for every input, as long as the activation maps zero to zero.
+    That is the kernel and bias of the layer and, in a BatchNorm after it, mean, scale
+    and offset: the channel is then zero for every input if the activation maps 0 to 0.
 
     Args:
         block: List of layers from `block_after`.
@@ -86,6 +86,6 @@ def silence(block, channels):
 
 
 def _zero(variable, channels):
-    value = keras.ops.convert_to_numpy(variable).copy()
+    value = variable.numpy().copy()
     value[..., channels] = 0.0
     variable.assign(value)

@@ -108,7 +108,7 @@ def feature_model(model):
             "The penultimate features need a model whose last weighted layer is not inside a "
             f"nested model. Received: model={model.name!r} with last layer {head.name!r}"
         )
-    return keras.Model(model.input, head.input)
+    return keras.Model(model.inputs[0], head.input)
 
 
 def answers_probabilities(model):

@@ -46,7 +46,7 @@ class WeightNoise:
         noisy = copy_classifier(model, self.seed)
         rng = np.random.default_rng(self.seed)
         for variable in noisy.trainable_variables:
-            value = keras.ops.convert_to_numpy(variable)
+            value = variable.numpy()
             noise = rng.normal(0.0, 1.0, value.shape) * self.relative_std * value.std()
             variable.assign(value + noise)
         compile_classifier(noisy, y, keras.optimizers.Adam())

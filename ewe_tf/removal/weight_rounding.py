@@ -44,7 +44,7 @@ class WeightRounding:
         _, y = check_data(model, data)
         rounded = copy_classifier(model)
         for variable in rounded.trainable_variables:
-            value = keras.ops.convert_to_numpy(variable)
+            value = variable.numpy()
             if value.ndim > 1 and np.any(value):
                 step = np.abs(value).max() / (2 ** (self.bits - 1) - 1)
                 variable.assign(np.round(value / step) * step)
