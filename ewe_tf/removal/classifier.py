@@ -190,3 +190,12 @@ def check_rows(data):
         x = x.astype("float32")
     y = y.astype("int64" if y.ndim == 1 else "float32")
     return x, y
+
+
+def require_float_rows(x):
+    """Raises `ValueError` if the rows are integers (tokens), which have no gradient."""
+    if np.issubdtype(x.dtype, np.integer):
+        raise ValueError(
+            "This attack changes the values of the inputs and needs floating rows. "
+            f"Received: x of dtype {x.dtype}"
+        )

@@ -1,5 +1,7 @@
 """Training that can be repeated: the order of the rows comes from a seed of its own."""
 
+import contextlib
+
 import numpy as np
 
 from ewe_tf.removal.classifier import compile_classifier
@@ -34,15 +36,17 @@ def shuffled_batches(arrays, batch_size, seed):
     return batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(2)
 
 
-def train(model, x, y, settings, *, optimizer=None, callbacks=(), epochs=None):
-    """Compiles `model` and trains it in place on (x, y) with the settings of an attack.
+def train(model, x, y, settings, *, optimizer=None, loss=None, callbacks=(), epochs=None):
+    """Trains `model` in place on (x, y) with the settings of an attack, and leaves it compiled.
 
     Args:
         model: The Keras model to train.
         x: Inputs (n, ...).
-        y: Integer labels (n,) or class probabilities (n, classes).
+        y: Integer labels (n,) or class probabilities (n, classes); with `loss` whatever it
+            takes.
         settings: A `Retraining`.
         optimizer: A Keras optimizer; by default Adam at `settings.learning_rate`.
+        loss: A loss in place of the cross-entropy. The caller compiles the model afterwards.
         callbacks: Keras callbacks.
         epochs: Integer in place of `settings.epochs`.
 
@@ -52,7 +56,11 @@ def train(model, x, y, settings, *, optimizer=None, callbacks=(), epochs=None):
     import keras
 
     epochs = settings.epochs if epochs is None else epochs
-    compile_classifier(model, y, optimizer or keras.optimizers.Adam(settings.learning_rate))
+    optimizer = optimizer or keras.optimizers.Adam(settings.learning_rate)
+    if loss is None:
+        compile_classifier(model, y, optimizer)
+    else:
+        model.compile(optimizer=optimizer, loss=loss)
     if epochs:
         model.fit(
             shuffled_batches((x, y), settings.batch_size, settings.seed),
@@ -62,3 +70,16 @@ def train(model, x, y, settings, *, optimizer=None, callbacks=(), epochs=None):
             verbose=settings.verbose,
         )
     return model
+
+
+@contextlib.contextmanager
+def penalised(variables, penalty):
+    """Context in which `penalty(variable)` is added to the loss for each of the variables."""
+    before = [variable.regularizer for variable in variables]
+    for variable in variables:
+        variable.regularizer = penalty
+    try:
+        yield
+    finally:
+        for variable, regularizer in zip(variables, before, strict=True):
+            variable.regularizer = regularizer
