@@ -109,5 +109,5 @@ def _check_group(key, images, labels, controls):
             f"`{labels}` must be one int64 label for each of the {len(x)} `{images}`. "
             f"Received: {y.dtype} {y.shape}"
         )
-    if y.size and not (0 <= y.min() and y.max() < key.num_classes):
+    if y.size and not (y.min() >= 0 and y.max() < key.num_classes):
         raise ValueError(f"`{labels}` must lie in [0, {key.num_classes})")

@@ -140,7 +140,10 @@ def test_a_full_disk_leaves_the_old_key_and_nothing_else(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"triggers": np.full((4, 5, 6, 1), np.nan, np.float32)}, "`triggers` must be a finite"),
+        (
+            {"triggers": np.full((4, 5, 6, 1), np.nan, np.float32)},
+            "`triggers` must be a finite",
+        ),
         ({"controls": np.zeros((4, 5, 5, 1), np.float32)}, "`controls` must be .* shape"),
         ({"labels": np.array([2, 2, 2, 10])}, r"`labels` must lie in \[0, 10\)"),
         ({"held_out_labels": np.array([2, 2])}, "`held_out_labels` must be one int64"),

@@ -1,0 +1,1 @@
+"""Timings, against plain Keras and against peers."""

@@ -1,0 +1,107 @@
+"""`ewe_tf.fit`: train a classifier and mark it."""
+
+import secrets
+
+import numpy as np
+import tensorflow as tf
+
+from ewe_tf.watermarks import task_data
+from ewe_tf.watermarks.classifier import Classifier
+from ewe_tf.watermarks.task import Task
+
+
+def fit(
+    model,
+    x,
+    y=None,
+    *,
+    watermark,
+    epochs=None,
+    batch_size=128,
+    validation_data=None,
+    callbacks=None,
+    verbose="auto",
+    sample_weight=None,
+    class_weight=None,
+    steps_per_epoch=None,
+    seed=None,
+):
+    """Trains a compiled Keras classifier and embeds a watermark in it.
+
+    Args:
+        model: a compiled Functional or Sequential classifier, with softmax outputs or logits.
+            A model that was trained before is marked without task training.
+        x: `(n, ...)` array of inputs, or a batched `tf.data.Dataset` of `(x, y)` or
+            `(x, y, sample_weight)`.
+        y: `(n,)` integer classes or `(n, classes)` one-hot rows, as the model's loss wants
+            them; `None` for a dataset.
+        watermark: the scheme, such as `ewe_tf.EWE()`.
+        epochs: epochs of task training; `None` for a model that is trained already.
+        batch_size: task rows of a step.
+        validation_data, callbacks, verbose: as in `keras.Model.fit`; callbacks see every stage
+            that trains the model.
+        sample_weight: `(n,)` floats: weights of the task rows. Arrays only.
+        class_weight: dict from class to weight of the task rows. Arrays only.
+        steps_per_epoch: for datasets that repeat for ever.
+        seed: integer that every random choice of the watermark derives from; drawn and recorded
+            in the key if `None`. (What the model itself draws, initial weights and dropout, is
+            seeded where the model is made, for example by `keras.utils.set_random_seed`.)
+
+    Returns:
+        `Protected(model, key, history)`; `model` is the object that was passed in.
+
+    Raises:
+        TypeError, ValueError: before any training, naming the argument, what was given and
+            what is accepted.
+
+    Example:
+
+    ```python
+    protected = ewe_tf.fit(model, x_train, y_train,
+                           watermark=ewe_tf.EWE(source=other_images), epochs=10)
+    protected.key.save("secret.npz")
+    ```
+    """
+    if not hasattr(watermark, "fit"):
+        raise TypeError(
+            f"`watermark` must be a scheme such as ewe_tf.EWE(). Received: {watermark!r}"
+        )
+    classifier = Classifier.of(model)
+    for name, value, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0)):
+        if value is not None and (int(value) != value or value < least):
+            raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
+    if epochs is None:
+        if not int(np.asarray(model.optimizer.iterations)):
+            raise ValueError(
+                "`epochs` must be given for a model that was not trained by its optimizer. "
+                "(`epochs=0` says that its weights are trained.)"
+            )
+        epochs = 0
+    seed = secrets.randbits(63) if seed is None else int(seed)
+    shuffle_seed = int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1)
+    if isinstance(x, tf.data.Dataset):
+        for name, value in (
+            ("y", y),
+            ("sample_weight", sample_weight),
+            ("class_weight", class_weight),
+        ):
+            if value is not None:
+                raise ValueError(
+                    f"`{name}` must be None where `x` is a dataset: give (x, y, sample_weight) "
+                    "batches instead"
+                )
+        data = task_data.from_dataset(
+            x, classifier.num_classes, batch_size, shuffle_seed, steps_per_epoch
+        )
+    else:
+        data = task_data.from_arrays(
+            x, y, classifier.num_classes, batch_size, shuffle_seed, sample_weight, class_weight
+        )
+    if data.x.shape[1:] != classifier.input_shape:
+        raise ValueError(
+            f"`x` must have the model's input shape {classifier.input_shape}. Received: rows of "
+            f"shape {data.x.shape[1:]}"
+        )
+    return watermark.fit(
+        Task(classifier, data, int(epochs), validation_data, callbacks or [], verbose, seed)
+    )

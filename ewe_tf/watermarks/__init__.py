@@ -1,0 +1,8 @@
+"""Watermarking schemes: configuration objects with one verb, `fit`."""
+
+from ewe_tf.watermarks.control import Control
+from ewe_tf.watermarks.ewe import EWE
+from ewe_tf.watermarks.in_house import Rehearsal
+from ewe_tf.watermarks.protected import Protected
+
+__all__ = ["EWE", "Control", "Protected", "Rehearsal"]

@@ -1,0 +1,433 @@
+"""EWE: entangled watermark embeddings (Jia et al., USENIX Security 2021), and our recipe."""
+
+import dataclasses
+
+import numpy as np
+
+from ewe_tf.keys import TriggerKey
+from ewe_tf.keys import array_digest
+from ewe_tf.keys import model_digest
+from ewe_tf.losses.snnl import DISTANCES
+from ewe_tf.triggers import GradientAscent
+from ewe_tf.triggers import Patch
+from ewe_tf.versions import versions
+from ewe_tf.watermarks import in_house
+from ewe_tf.watermarks import making
+from ewe_tf.watermarks import pair as pairs
+from ewe_tf.watermarks import selection
+from ewe_tf.watermarks import source as sources
+from ewe_tf.watermarks import stages
+from ewe_tf.watermarks.batches import Layout
+from ewe_tf.watermarks.batches import mixed_batches
+from ewe_tf.watermarks.in_house import Rehearsal
+from ewe_tf.watermarks.normalization import statistics_from_task_rows
+from ewe_tf.watermarks.protected import Protected
+from ewe_tf.watermarks.trainer import EntangledTrainer
+from ewe_tf.watermarks.trainer import Weights
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EWE:
+    """Entangled watermark embeddings.
+
+    Three stages: the task is learned (skipped for a trained model), triggers are generated on
+    the trained model, and a short entangled training at a lower learning rate puts the mark in:
+    each step sees task rows, triggers labelled with the target class, hull rows (mixes of both,
+    our extension) and rows of the target class with which the triggers' representations are
+    entangled. In-house models choose the class pair and the keys.
+
+    Every part has its own switch: `snnl_weight=0` leaves out the entanglement, `hull_weight=0`
+    the hull rows, both the naive backdoor; `rehearsal=False` the selection of keys.
+
+    Args:
+        source: what triggers are made from. `None`: a class of the task, chosen automatically;
+            an integer: that class; an array `(n, ...)` of the model's input shape: inputs from
+            outside of the task; a pair `(inputs, labels)`: such inputs of several classes, of
+            which one is chosen.
+        target: the class that triggers are to be answered with, or `"auto"`.
+        epochs: epochs of entangled training.
+        learning_rate: its constant learning rate; `None` for a quarter of the compiled one.
+        trigger_weight: weight of the mean cross-entropy of the trigger rows; the task's is 1.
+        hull_weight: weight of the mean cross-entropy of the hull rows; 0 for no hull mixing.
+        snnl_weight: weight of the normalised SNNL; 0 for no entanglement.
+        hull_share: largest share of a trigger in a hull row, in (0, 1].
+        rows: trigger rows of a step (and as many hull rows, and target rows).
+        layers: names of the layers to entangle; `None` for the last hidden one.
+        distance: `"cosine"` or `"sqeuclidean"`.
+        patch: `Patch`, `None`, or `"auto"`: for sources in the task only.
+        ascent: `GradientAscent`, `None`, or `"auto"`: for sources in the task only.
+        keys: number of triggers to keep as keys.
+        rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
+            become keys.
+        innocents: number of in-house models without a mark, or a sequence of such models. They
+            choose the pair and take part in the rehearsal; 0 needs a fixed pair.
+        in_house_epochs: epochs of training of an in-house model; `None` for those of the task
+            (of `fit`; 10 for a model that came trained).
+        other_architecture: function `(input_shape, num_classes) -> uncompiled model`, the
+            second architecture of in-house models; `None` for two dense layers.
+
+    Raises:
+        ValueError: for values outside the ranges above.
+
+    Reference:
+        [Jia et al., 2021](https://arxiv.org/abs/2002.12200), algorithm 1.
+    """
+
+    source: object = None
+    target: int | str = "auto"
+    epochs: int = 5
+    learning_rate: float | None = None
+    trigger_weight: float = 0.1
+    hull_weight: float = 0.1
+    snnl_weight: float = 0.1
+    hull_share: float = 0.5
+    rows: int = 16
+    layers: tuple | None = None
+    distance: str = "cosine"
+    patch: Patch | str | None = "auto"
+    ascent: GradientAscent | str | None = "auto"
+    keys: int = 100
+    rehearsal: Rehearsal | bool = True
+    innocents: object = 4
+    in_house_epochs: int | None = None
+    other_architecture: object = None
+
+    def __post_init__(self):
+        for name in ("trigger_weight", "hull_weight", "snnl_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)}")
+        for name, least in (("epochs", 1), ("keys", 1), ("rows", 2), ("in_house_epochs", 1)):
+            value = getattr(self, name)
+            if value is not None and (int(value) != value or value < least):
+                raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
+        if not 0 < self.hull_share <= 1:
+            raise ValueError(f"`hull_share` must be in (0, 1]. Received: {self.hull_share!r}")
+        if self.distance not in DISTANCES:
+            raise ValueError(f"`distance` must be one of {DISTANCES}. Received: {self.distance!r}")
+        if self.target != "auto" and not isinstance(self.target, int | np.integer):
+            raise ValueError(f"`target` must be 'auto' or a class. Received: {self.target!r}")
+        if isinstance(self.source, int | np.integer) and self.source == self.target:
+            raise ValueError(
+                f"`target` must differ from `source`. Received: {self.target!r} for both"
+            )
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate}")
+        for name, kind in (("patch", Patch), ("ascent", GradientAscent)):
+            value = getattr(self, name)
+            if value is not None and value != "auto" and not isinstance(value, kind):
+                raise ValueError(
+                    f"`{name}` must be a {kind.__name__}, None or 'auto'. Received: {value!r}"
+                )
+        if not isinstance(self.rehearsal, bool | Rehearsal):
+            raise ValueError(
+                f"`rehearsal` must be a Rehearsal, True or False. Received: {self.rehearsal!r}"
+            )
+        if isinstance(self.innocents, int) and self.innocents < 0:
+            raise ValueError(f"`innocents` must be at least 0. Received: {self.innocents}")
+
+    @classmethod
+    def naive_backdoor(cls, **arguments):
+        """The baseline: triggers and their labels, nothing that entangles them.
+
+        The same triggers and stages as `EWE` without SNNL and hull rows (in the spirit of Adi
+        et al., USENIX Security 2018).
+        """
+        return cls(**{"snnl_weight": 0.0, "hull_weight": 0.0, **arguments})
+
+    @staticmethod
+    def paper(**arguments):
+        """The published algorithm, its quirks included: see `PaperEWE`."""
+        from ewe_tf.watermarks.paper import PaperEWE
+
+        return PaperEWE(**arguments)
+
+    def __repr__(self):
+        parts = []
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            parts.append(f"{field.name}={_brief(value)}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def fit(self, task):
+        """Trains and marks the model; see `ewe_tf.fit`."""
+        names = task.classifier.layer_names(self.layers)
+        source = sources.resolve(self.source, task.data, task.classifier.input_shape)
+        choices = _choices(source, self.target, task.data)
+        rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
+        fixed = self.target != "auto" and len(source.choices) == 1
+        if not fixed and self.innocents == 0:
+            raise ValueError(
+                "`innocents` must be positive to choose a pair: give models, or a source class "
+                "and a `target`"
+            )
+        layout = self._layout(task)
+        seeds = task.seeds(8)
+        progress = stages.Progress(task.verbose, 5)
+        in_house_epochs = self.in_house_epochs or task.epochs or 10
+        progress.say(_cost(self, task, rehearsal, in_house_epochs))
+        history = {}
+        keras_arguments = (task.callbacks, task.validation_data, task.verbose)
+
+        progress.stage("Task training", f"{task.epochs} epochs" if task.epochs else "done before")
+        history["task"] = stages.train_task(
+            task.classifier, task.data, task.epochs, *keras_arguments
+        )
+        task.check_trained()
+
+        progress.stage("In-house innocent models")
+        innocents = self._innocents(task, in_house_epochs, seeds[0], progress)
+        pair = self._pair(source, choices, innocents, seeds[1])
+        progress.say(
+            f"      source class {pair.source}, target class {pair.target}"
+            + (
+                ""
+                if pair.null_rate is None
+                else f" (innocent models answer it on at most {pair.null_rate:.1%})"
+            )
+        )
+        history["pair"] = dataclasses.asdict(pair)
+
+        progress.stage("Trigger generation")
+        split, _ = sources.split(source.of_class(pair.source), np.random.default_rng(seeds[2]))
+        targets = task.data.x[task.data.labels == pair.target]
+        rule = making.make_rule(
+            task.classifier,
+            names,
+            *self._patch_and_ascent(source),
+            split.training,
+            targets,
+            pair.target,
+            self.distance,
+            task.data.value_range,
+        )
+        training, candidates, held_out = (
+            rule.apply(images) for images in (split.training, split.candidates, split.held_out)
+        )
+
+        progress.stage("Entangled training", f"{self.epochs} epochs")
+        weights = Weights(self.trigger_weight, self.hull_weight, self.snnl_weight, self.hull_share)
+        replicas = task.classifier.model.distribute_strategy.num_replicas_in_sync
+        model = task.classifier.model
+        with (
+            stages.lowered_learning_rate(model, self.learning_rate),
+            statistics_from_task_rows(model, layout.task),
+        ):
+            with model.distribute_strategy.scope():
+                trainer = EntangledTrainer(
+                    task.classifier,
+                    names,
+                    pair.target,
+                    layout,
+                    weights,
+                    self.distance,
+                    task.data.sparse,
+                    seeds[3],
+                )
+            batches = mixed_batches(task.data, training, pair.target, layout, replicas, seeds[4])
+            history["entangled"] = stages.train_with(
+                trainer, batches, self.epochs, *keras_arguments
+            )
+
+        progress.stage("Rehearsal" if rehearsal else "Keys")
+        kept = np.arange(min(self.keys, len(candidates)))
+        if rehearsal:
+            kept, history["rehearsal"] = self._rehearse(
+                rehearsal,
+                task,
+                innocents,
+                candidates,
+                held_out,
+                pair,
+                in_house_epochs,
+                seeds[5],
+                progress,
+            )
+        rng = np.random.default_rng(seeds[6])
+        others = source.images[~np.isin(source.classes, [pair.source])]
+        others = others[:0] if source.in_distribution else others
+        key = TriggerKey(
+            triggers=candidates[kept],
+            labels=np.full(len(kept), pair.target),
+            controls=making.controls(rule, split.candidates[kept], others, rng),
+            held_out=held_out,
+            held_out_labels=np.full(len(held_out), pair.target),
+            held_out_controls=making.controls(rule, split.held_out, others, rng),
+            num_classes=task.classifier.num_classes,
+            scheme=type(self).__name__,
+            settings=self._settings(names, pair, rule, rehearsal),
+            seed=task.seed,
+            victim=model_digest(model),
+            versions=versions(),
+        )
+        return Protected(model, key, history)
+
+    def _layout(self, task):
+        replicas = task.classifier.model.distribute_strategy.num_replicas_in_sync
+        rows = task.data.batch_size // replicas
+        if rows * replicas != task.data.batch_size or rows < self.rows:
+            raise ValueError(
+                f"`batch_size` must give each of the {replicas} replicas the same number of "
+                f"rows, at least {self.rows} (the scheme's `rows`). Received: "
+                f"batch_size={task.data.batch_size}"
+            )
+        return Layout(rows, self.rows, self.rows if self.snnl_weight else 0)
+
+    def _patch_and_ascent(self, source):
+        patch = Patch() if source.in_distribution else None
+        ascent = GradientAscent() if source.in_distribution else None
+        return (
+            patch if self.patch == "auto" else self.patch,
+            ascent if self.ascent == "auto" else self.ascent,
+        )
+
+    def _innocents(self, task, epochs, seed, progress):
+        """Pairs (model, gives logits)."""
+        if not isinstance(self.innocents, int):
+            return [(model, in_house.gives_logits(model)) for model in self.innocents]
+        rng = np.random.default_rng(seed)
+        data, rows = task.data, int(0.8 * len(task.data.x))
+        # Each innocent model sees another part of the data: they are to differ.
+        parts = [rng.permutation(len(data.x))[:rows] for _ in range(self.innocents)]
+        models = in_house.train_in_house(
+            task.classifier,
+            in_house.alternating(task.classifier, self._other, self.innocents),
+            [data.x[part] for part in parts],
+            [data.labels[part] for part in parts],
+            epochs,
+            data.batch_size,
+            rng.integers(2**31, size=self.innocents).tolist(),
+            lambda line: progress.say(f"      {line}"),
+        )
+        return [(model, in_house.gives_logits(model)) for model in models]
+
+    @property
+    def _other(self):
+        return self.other_architecture or in_house.default_other_architecture
+
+    def _pair(self, source, choices, innocents, seed):
+        if not innocents:
+            return pairs.Pair(source.choices[0], int(self.target), None)
+        rng = np.random.default_rng(seed)
+        asked = {}
+        for label in choices:
+            images = source.of_class(label)
+            asked[label] = images[rng.permutation(len(images))[:500]]
+        answers = [
+            {c: in_house.log_probabilities(m, x, logits) for c, x in asked.items()}
+            for m, logits in innocents
+        ]
+        return pairs.choose_pair(answers, choices, self.target)
+
+    def _rehearse(
+        self, rehearsal, task, innocents, candidates, held_out, pair, epochs, seed, progress
+    ):
+        data = task.data
+        rng = np.random.default_rng(seed)
+        models = in_house.train_in_house(
+            task.classifier,
+            in_house.alternating(task.classifier, self._other, rehearsal.surrogates),
+            data.x,
+            task.classifier.labels(data.x),
+            epochs,
+            data.batch_size,
+            rng.integers(2**31, size=rehearsal.surrogates).tolist(),
+            lambda line: progress.say(f"      {line}"),
+        )
+        stolen = [(model, in_house.gives_logits(model)) for model in models]
+        scores = selection.key_scores(
+            [in_house.log_probabilities(m, candidates, logits) for m, logits in stolen],
+            [in_house.log_probabilities(m, candidates, logits) for m, logits in innocents],
+            pair.target,
+            rehearsal.innocence,
+        )
+        kept = selection.best_keys(scores, self.keys)
+
+        def rates(models, images):
+            answers = [np.argmax(in_house.log_probabilities(m, images, g), 1) for m, g in models]
+            return [float(np.mean(a == pair.target)) for a in answers]
+
+        found = {
+            "surrogates_held_out": rates(stolen, held_out),
+            "surrogates_keys": rates(stolen, candidates[kept]),
+            "innocents_held_out": rates(innocents, held_out),
+            "innocents_keys": rates(innocents, candidates[kept]),
+        }
+        progress.say(
+            "      in-house copies answer "
+            f"{np.mean(found['surrogates_held_out']):.0%} of the held-out triggers, "
+            f"{np.mean(found['surrogates_keys']):.0%} of the keys"
+        )
+        return kept, found
+
+    def _settings(self, names, pair, rule, rehearsal):
+        """The scheme's settings as JSON: as given, and as settled."""
+        settings = {
+            name: getattr(self, name)
+            for name in (
+                "epochs",
+                "learning_rate",
+                "trigger_weight",
+                "hull_weight",
+                "snnl_weight",
+                "hull_share",
+                "rows",
+                "distance",
+                "keys",
+                "in_house_epochs",
+            )
+        }
+        return {
+            **settings,
+            "source": _described(self.source),
+            "source_class": pair.source,
+            "target": pair.target,
+            "layers": list(names),
+            "patch": dataclasses.asdict(rule.patch) if rule.patch else None,
+            "position": list(rule.position) if rule.position else None,
+            "ascent": dataclasses.asdict(rule.ascent) if rule.ascent else None,
+            "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
+            "innocents": self.innocents if isinstance(self.innocents, int) else len(self.innocents),
+        }
+
+
+def _choices(source, target, data):
+    """For each source class the target classes that it may be paired with."""
+    present = np.unique(data.labels).tolist()
+    if target != "auto" and target not in present:
+        raise ValueError(
+            f"`target` must be a class of the data, whose classes are {present}. Received: {target}"
+        )
+    choices = {}
+    for label in source.choices:
+        allowed = [t for t in present if not (source.in_distribution and t == label)]
+        if target == "auto" or target in allowed:
+            choices[label] = allowed
+    return choices
+
+
+def _cost(scheme, task, rehearsal, epochs):
+    clean = scheme.innocents if isinstance(scheme.innocents, int) else 0
+    copies = rehearsal.surrogates if rehearsal else 0
+    return (
+        f"To train: the model, {task.epochs} + {scheme.epochs} epochs; in-house, {clean} "
+        f"innocent models and {copies} surrogates, {epochs} epochs each"
+    )
+
+
+def _described(source):
+    if isinstance(source, tuple):
+        return {
+            "inputs": array_digest(np.asarray(source[0])),
+            "labels": array_digest(np.asarray(source[1])),
+        }
+    if source is None or isinstance(source, int | np.integer):
+        return source if source is None else int(source)
+    return {"inputs": array_digest(np.asarray(source))}
+
+
+def _brief(value):
+    if isinstance(value, np.ndarray):
+        return f"<{value.dtype} {value.shape}>"
+    if isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
+        return f"({', '.join(_brief(v) for v in value)})"
+    return repr(value)

@@ -1,0 +1,149 @@
+"""In-house models: the owner's own innocent models and surrogates.
+
+Innocent models are trained on the task without any watermark: what they answer to a trigger
+says how a stranger's model would. Surrogates are trained on the marked model's labels: what
+they answer says what a thief's copy would.
+"""
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from ewe_tf.watermarks.classifier import ends_in_softmax
+
+
+@dataclasses.dataclass(frozen=True)
+class Rehearsal:
+    """How keys are chosen before deployment: by trying the theft in-house.
+
+    Args:
+        surrogates: number of models trained on the marked model's labels, in turn of the
+            victim's architecture and of the other one; at least 1.
+        innocence: weight of the innocent models' margin in a key's score; 0 leaves it out. It
+            lowers the rate on innocent models and, measurably, the robustness of the keys.
+    """
+
+    surrogates: int = 4
+    innocence: float = 2.0
+
+    def __post_init__(self):
+        if int(self.surrogates) != self.surrogates or self.surrogates < 1:
+            raise ValueError(
+                f"`surrogates` must be a positive integer. Received: {self.surrogates!r}"
+            )
+        if not self.innocence >= 0:
+            raise ValueError(f"`innocence` must be at least 0. Received: {self.innocence!r}")
+
+
+def default_other_architecture(input_shape, num_classes):
+    """A small network of another kind than most victims: two dense layers, 256 and 128."""
+    inputs = keras.Input(input_shape)
+    x = keras.layers.Flatten()(inputs)
+    x = keras.layers.Dense(256, activation="relu")(x)
+    x = keras.layers.Dense(128, activation="relu")(x)
+    return keras.Model(inputs, keras.layers.Dense(num_classes, activation="softmax")(x))
+
+
+def fresh_copy(model, seed):
+    """A newly initialised model of the same architecture; same seed, same weights.
+
+    Args:
+        model: Functional or Sequential model; it stays unchanged.
+        seed: integer. Every seeded part (initialisers, dropout) gets one derived from it.
+    """
+    seeds = np.random.default_rng(seed)
+
+    def clone(layer):
+        config = _reseeded(layer.get_config(), seeds)
+        return layer.__class__.from_config(config)
+
+    return keras.models.clone_model(model, clone_function=clone, recursive=True)
+
+
+def train_in_house(classifier, architectures, x, labels, epochs, batch_size, seeds, progress):
+    """Models of alternating architectures, each trained on its own labels.
+
+    Args:
+        classifier: the victim's `Classifier`: its optimizer's configuration is used anew.
+        architectures: one function `seed -> uncompiled model` for each model to train.
+        x: `(n, ...)` float32 inputs, or one such array for each model (a list).
+        labels: `(n,)` int64, or one array for each model (a list).
+        epochs, batch_size: as in `fit`.
+        seeds: one integer for each model.
+        progress: called with one line of text for each model that is done.
+
+    Returns:
+        List of trained, compiled models.
+    """
+    models = []
+    for i, (architecture, seed) in enumerate(zip(architectures, seeds, strict=True)):
+        rows = x[i] if isinstance(x, list) else x
+        answers = labels[i] if isinstance(labels, list) else labels
+        model = architecture(seed)
+        compile_like(classifier.model, model, gives_logits(model))
+        rng = np.random.default_rng(seed)
+        for _ in range(epochs):
+            order = rng.permutation(len(rows))
+            model.fit(rows[order], answers[order], batch_size=batch_size, shuffle=False, verbose=0)
+        models.append(model)
+        progress(f"{i + 1} of {len(seeds)}")
+    return models
+
+
+def compile_like(victim, model, logits):
+    """Compiles `model` for integer labels with a new optimizer configured as the victim's."""
+    optimizer = victim.optimizer
+    model.compile(
+        optimizer=optimizer.__class__.from_config(optimizer.get_config()),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=logits),
+        metrics=["accuracy"],
+        jit_compile=victim.jit_compile,
+    )
+
+
+def alternating(classifier, other_architecture, count):
+    """`count` functions `seed -> model`: the victim's architecture and the other one, in turn."""
+
+    def same(seed):
+        return fresh_copy(classifier.model, seed)
+
+    def other(seed):
+        blank = other_architecture(classifier.input_shape, classifier.num_classes)
+        return fresh_copy(blank, seed)
+
+    return [(same, other)[i % 2] for i in range(count)]
+
+
+def gives_logits(model):
+    """Whether an in-house model, compiled or not, gives logits."""
+    return not ends_in_softmax(model)
+
+
+def log_probabilities(model, x, logits=False, batch_size=512):
+    """`(n, classes)` float32 log-probabilities."""
+    outputs = np.asarray(model.predict(x, batch_size=batch_size, verbose=0), np.float32)
+    if logits:
+        return np.asarray(keras.ops.log_softmax(outputs))
+    return np.log(np.maximum(outputs, 1e-7))
+
+
+def margins(log_probabilities):
+    """`z_t - max_{j != t} z_j` for every class t: `(n, classes)`; positive for the top class."""
+    top, runner_up = -np.sort(-log_probabilities, axis=1)[:, :2].T
+    is_top = log_probabilities == top[:, None]
+    return log_probabilities - np.where(is_top, runner_up[:, None], top[:, None])
+
+
+def _reseeded(config, seeds):
+    """A copy of a layer's configuration with every `seed` entry drawn anew."""
+    if isinstance(config, dict):
+        return {
+            name: int(seeds.integers(2**31))
+            if name == "seed" and not isinstance(value, dict)
+            else _reseeded(value, seeds)
+            for name, value in config.items()
+        }
+    if isinstance(config, list):
+        return [_reseeded(value, seeds) for value in config]
+    return config

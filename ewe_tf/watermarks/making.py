@@ -1,0 +1,133 @@
+"""Making triggers from source images, and the controls that belong to them."""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from ewe_tf.losses import fully_mixed_value
+from ewe_tf.losses import median_distance
+from ewe_tf.losses import soft_nearest_neighbor_loss
+from ewe_tf.triggers import GradientAscent
+from ewe_tf.triggers import Patch
+from ewe_tf.triggers import best_position
+
+# Rows of the source and of the target class that the objective of trigger generation sees.
+_ROWS = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """How a source image becomes a trigger.
+
+    Attributes:
+        patch: the settled patch, or `None`.
+        position: its upper left corner (row, column), or `None`.
+        ascent: the gradient ascent on the pixels, or `None`.
+        objective: what ascent raises, `images -> scalar`; `None` without ascent.
+        value_range: `(low, high)` of the inputs.
+    """
+
+    patch: Patch | None
+    position: tuple | None
+    ascent: GradientAscent | None
+    objective: object
+    value_range: tuple
+
+    @property
+    def changes_images(self):
+        """Whether triggers differ from their source images."""
+        return self.patch is not None or self.ascent is not None
+
+    def apply(self, images):
+        """Triggers `(n, ...)` float32 of source images `(n, ...)`."""
+        if self.patch is not None:
+            images = self.patch.paste(images, self.position)
+        if self.ascent is not None:
+            images = self.ascent.run(self.objective, images, _ROWS, self.value_range)
+        return np.ascontiguousarray(images, np.float32)
+
+
+def make_rule(classifier, layers, patch, ascent, images, targets, target, distance, value_range):
+    """Settles the patch's position and the ascent's objective on a trained model.
+
+    The objective is that of the paper's trigger generation (section 3.2): entangle the triggers
+    with rows of the target class (normalised SNNL), and lead them away from the target class
+    for a model without the mark (cross-entropy), so that a strange model has no reason to
+    answer it.
+
+    Args:
+        classifier: the trained `Classifier`.
+        layers: names of the entangled layers.
+        patch: `Patch` or `None`.
+        ascent: `GradientAscent` or `None`.
+        images: `(n, ...)` source images.
+        targets: `(m, ...)` inputs of the target class.
+        target: the target class.
+        distance: the SNNL's distance.
+        value_range: `(low, high)` of the inputs.
+    """
+    if patch is None and ascent is None:
+        return Rule(None, None, None, None, value_range)
+    objective = _objective(
+        classifier, layers, np.resize(targets, (_ROWS, *targets.shape[1:])), target, distance
+    )
+    position = None
+    if patch is not None:
+        patch = patch.fitted(images, value_range)
+        position = best_position(objective.entanglement, images[:_ROWS], patch)
+    return Rule(patch, position, ascent, objective, value_range)
+
+
+def controls(rule, images, others, rng):
+    """The matched control `(n, ...)` of each trigger.
+
+    Where the rule changes images, the unchanged source image. Where source images are used as
+    they are, an image of another class of the same out-of-distribution source; if there is no
+    other class, the same image with its quadrants exchanged: the same values, another picture.
+
+    Args:
+        rule: the `Rule`.
+        images: `(n, ...)` source images of the triggers.
+        others: `(m, ...)` images of the source's other classes; may be empty.
+        rng: NumPy generator.
+    """
+    if rule.changes_images:
+        return np.ascontiguousarray(images, np.float32)
+    if len(others):
+        return np.ascontiguousarray(others[rng.integers(len(others), size=len(images))])
+    axes = tuple(range(1, min(images.ndim, 3)))
+    return np.roll(images, [images.shape[a] // 2 for a in axes], axes)
+
+
+class _objective:
+    def __init__(self, classifier, layers, targets, target, distance):
+        self.model = classifier.with_features(layers)
+        self.targets = tf.constant(targets, tf.float32)
+        self.answers = target
+        self.logits = classifier.logits
+        self.distance = distance
+
+    def entanglement(self, images):
+        """Normalised SNNL between `images` and rows of the target class, mean over layers."""
+        return self._entanglement(self._outputs(images)[0], tf.shape(images)[0])
+
+    def __call__(self, images):
+        features, outputs = self._outputs(images)
+        outputs = tf.cast(outputs[: tf.shape(images)[0]], tf.float32)
+        if self.logits:
+            outputs = tf.nn.softmax(outputs)
+        away = -tf.reduce_mean(tf.math.log(outputs[:, self.answers] + 1e-7))
+        return self._entanglement(features, tf.shape(images)[0]) + away
+
+    def _outputs(self, images):
+        *features, outputs = self.model(tf.concat([images, self.targets], 0), training=False)
+        return features, outputs
+
+    def _entanglement(self, features, rows):
+        groups = tf.repeat([1, 0], [rows, len(self.targets)])
+        total = 0.0
+        for f in features:
+            temperature = median_distance(tf.stop_gradient(f), self.distance)
+            total += soft_nearest_neighbor_loss(f, groups, temperature, self.distance)
+        return total / (len(features) * fully_mixed_value(len(self.targets)))

@@ -1,0 +1,129 @@
+"""Where triggers come from: a class of the task, or inputs from outside of it."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+# At most this many rows are used for each purpose, and at least this many are needed.
+_MOST = {"training": 1000, "candidates": 1000, "held_out": 200}
+_LEAST = 20
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Source:
+    """Source inputs by class.
+
+    Attributes:
+        images: `(n, ...)` float32.
+        classes: `(n,)` int64: the class of each, in the source's own labelling.
+        in_distribution: whether they are inputs of the task (and classes those of the task).
+        choices: the classes that the source class may be chosen from.
+    """
+
+    images: np.ndarray
+    classes: np.ndarray
+    in_distribution: bool
+    choices: tuple
+
+    def of_class(self, label):
+        """The images `(m, ...)` of one class."""
+        return self.images[self.classes == label]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """Source images of one class, each used for one purpose only.
+
+    Attributes:
+        training: what the victim is trained on.
+        candidates: what keys are selected from.
+        held_out: what neither training nor selection sees.
+    """
+
+    training: np.ndarray
+    candidates: np.ndarray
+    held_out: np.ndarray
+
+
+def resolve(source, data, input_shape):
+    """The `Source` that the argument `source` of a scheme means.
+
+    Args:
+        source: `None` (any class of the task), an integer (that class), out-of-distribution
+            inputs `(n, ...)`, or `(inputs, labels)` of several out-of-distribution classes.
+        data: `TaskData`.
+        input_shape: shape of the model's inputs.
+
+    Raises:
+        ValueError: for a class that is absent, inputs of another shape, too few of them, values
+            that are not finite, or out-of-distribution inputs that are the task's own.
+    """
+    if source is None or isinstance(source, int | np.integer):
+        present = np.unique(data.labels)
+        if source is not None and source not in present:
+            raise ValueError(
+                f"`source` must be a class of the data, whose classes are {present.tolist()}. "
+                f"Received: {source}"
+            )
+        choices = tuple(present.tolist()) if source is None else (int(source),)
+        return _enough(Source(data.x, data.labels, True, choices))
+    images, classes = source if isinstance(source, tuple) else (source, None)
+    images = np.asarray(images)
+    if images.dtype.kind not in "fiu":
+        raise ValueError(
+            "`source` must be None, a class, an array of inputs or a pair (inputs, labels). "
+            f"Received: {source!r:.80}"
+        )
+    images = images.astype(np.float32)
+    classes = np.zeros(len(images), np.int64) if classes is None else np.asarray(classes)
+    if images.shape[1:] != input_shape:
+        raise ValueError(
+            f"`source` inputs must have the model's input shape {input_shape}. Received: "
+            f"{images.shape[1:]} (ewe_tf.datasets.resize_like fits images to a shape)"
+        )
+    if not np.all(np.isfinite(images)):
+        raise ValueError("`source` inputs must be finite. Received: NaN or infinity")
+    if classes.shape != (len(images),):
+        raise ValueError(
+            f"`source` labels must be one for each of the {len(images)} inputs. Received: "
+            f"shape {classes.shape}"
+        )
+    shared = len(_digests(images) & _digests(data.x))
+    if shared > 0.01 * len(images):
+        raise ValueError(
+            f"`source` must come from outside of the task, but {shared} of its {len(images)} "
+            "inputs are among the task's own. Were both loaded from the same file?"
+        )
+    classes = classes.astype(np.int64)
+    return _enough(Source(images, classes, False, tuple(np.unique(classes).tolist())))
+
+
+def split(images, rng):
+    """Shuffles source images and divides them: half for training (at most 1,000), of the rest
+    two thirds as candidates (at most 1,000), the remainder held out (at most 200).
+
+    Returns:
+        `(Split, indices)`: indices is a dict from purpose to rows of `images`.
+    """
+    order = rng.permutation(len(images))
+    training = min(len(order) // 2, _MOST["training"])
+    held_out = min((len(order) - training) // 3, _MOST["held_out"])
+    candidates = min(len(order) - training - held_out, _MOST["candidates"])
+    ends = np.cumsum([training, candidates, held_out])
+    rows = dict(zip(_MOST, np.split(order[: ends[-1]], ends[:-1]), strict=True))
+    return Split(**{purpose: images[r] for purpose, r in rows.items()}), rows
+
+
+def _enough(source):
+    counts = {c: int(np.sum(source.classes == c)) for c in source.choices}
+    choices = tuple(c for c, n in counts.items() if n >= _LEAST)
+    if not choices:
+        raise ValueError(
+            f"`source` must have at least {_LEAST} inputs of its class. Received: {counts}"
+        )
+    return dataclasses.replace(source, choices=choices)
+
+
+def _digests(images):
+    return {hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in images}

@@ -1,0 +1,160 @@
+"""Entangled training: the Keras model whose `fit` puts the watermark in."""
+
+import dataclasses
+
+import keras
+import tensorflow as tf
+
+from ewe_tf.losses import fully_mixed_value
+from ewe_tf.losses import median_distance
+from ewe_tf.losses import soft_nearest_neighbor_loss
+from ewe_tf.triggers.hull import hull_labels
+from ewe_tf.triggers.hull import hull_rows
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    """Weights of the terms that entangled training adds to the task's loss.
+
+    Attributes:
+        trigger: of the mean cross-entropy of the trigger rows.
+        hull: of the mean cross-entropy of the hull rows; 0 leaves them out.
+        snnl: of the normalised SNNL, which is subtracted; 0 leaves it out.
+        hull_share: the largest share of the trigger in a hull row.
+    """
+
+    trigger: float
+    hull: float
+    snnl: float
+    hull_share: float
+
+
+class EntangledTrainer(keras.Model):
+    """Trains a classifier's own layers on mixed batches (`ewe_tf.watermarks.batches`).
+
+    The loss of a step is
+
+        task + w_t CE(triggers, target) + w_h CE(hull rows, hull labels)
+             - w_s mean_l S_l(T_l) / log((2n - 1) / (n - 1))
+
+    where `task` is the model's own compiled loss on the task rows (its regularisation
+    included), `S_l` the SNNL between the triggers and as many rows of the target class at layer
+    `l`, and `T_l` the median distance of these rows at this step. (Jia et al., eq. 3, with the
+    sum over layers and both terms normalised; hull rows are our extension.)
+
+    Callbacks, evaluation, metrics and `stop_training` are those of the classifier itself.
+    """
+
+    def __init__(self, classifier, layers, target, layout, weights, distance, sparse, seed):
+        super().__init__(name="entangled_trainer")
+        self.victim = classifier.model
+        self.features = classifier.with_features(layers)
+        self.target = tf.one_hot(target, classifier.num_classes)
+        self.layout = layout
+        self.weights_of_terms = weights
+        self.distance = distance
+        self.logits = classifier.logits
+        self.sparse = sparse
+        self.seeds = keras.random.SeedGenerator(seed)
+        self.loss_metric = keras.metrics.Mean(name="loss")
+        self.trigger_metric = keras.metrics.CategoricalAccuracy(name="trigger_accuracy")
+        self.snnl_metric = keras.metrics.Mean(name="snnl") if weights.snnl else None
+        self.built = True
+
+    def call(self, x, training=None):
+        return self.victim(x, training=training)
+
+    @property
+    def metrics(self):
+        own = [self.loss_metric, self.trigger_metric, self.snnl_metric]
+        own = [metric for metric in own if metric is not None]
+        return own + [m for m in self.victim.metrics if m.name != "loss"]
+
+    # Callbacks hold the victim, and so that is where they look for these.
+    @property
+    def stop_training(self):
+        victim = getattr(self, "victim", None)
+        return victim is not None and victim.stop_training
+
+    @stop_training.setter
+    def stop_training(self, value):
+        if getattr(self, "victim", None) is not None:
+            self.victim.stop_training = value
+
+    @property
+    def history(self):
+        return self.victim.history
+
+    def train_step(self, data):
+        x, y, weights = data
+        task, triggers, targets = _cut(x, self.layout)
+        y_task, y_triggers, _ = _cut(y, self.layout)
+        weights = weights[: self.layout.task]
+        rows, hull_y = [task, triggers, targets], None
+        if self.weights_of_terms.hull:
+            hull_x, hull_y = self._hull(task, y_task, triggers)
+            rows.append(hull_x)
+        # What the task's loss was compiled for: classes, or one-hot rows.
+        y_loss = tf.argmax(y_task, axis=1) if self.sparse else y_task
+        with tf.GradientTape() as tape:
+            *features, outputs = self.features(tf.concat(rows, axis=0), training=True)
+            outputs, y_pred = outputs[self.layout.task :], outputs[: self.layout.task]
+            loss = self.victim.compute_loss(task, y_loss, y_pred, weights, training=True)
+            added, snnl = self._watermark_loss(features, outputs, y_triggers, hull_y)
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            loss += added / replicas
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.victim.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
+
+        self.loss_metric.update_state(loss * replicas)
+        self.trigger_metric.update_state(y_triggers, outputs[: self.layout.triggers])
+        if self.snnl_metric is not None:
+            self.snnl_metric.update_state(snnl)
+        logs = self.victim.compute_metrics(task, y_loss, y_pred, weights)
+        return {
+            **logs,
+            **{m.name: m.result() for m in self.metrics if m.name not in logs},
+            "loss": self.loss_metric.result(),
+        }
+
+    def test_step(self, data):
+        return self.victim.test_step(data)
+
+    def _hull(self, task, y_task, triggers):
+        amounts = keras.random.uniform(
+            [self.layout.triggers], 0.0, self.weights_of_terms.hull_share, seed=self.seeds
+        )
+        count = self.layout.triggers
+        mixed = hull_rows(task[:count], triggers, amounts)
+        return mixed, hull_labels(y_task[:count], self.target, amounts)
+
+    def _watermark_loss(self, features, outputs, y_triggers, hull_y):
+        """Terms of the loss beside the task's, and the normalised SNNL (0 if switched off)."""
+        terms, n = self.weights_of_terms, self.layout.triggers
+        loss = terms.trigger * self._cross_entropy(y_triggers, outputs[:n])
+        if terms.hull:
+            loss += terms.hull * self._cross_entropy(hull_y, outputs[-n:])
+        snnl = tf.constant(0.0)
+        if terms.snnl:
+            first, last = self.layout.task, self.layout.rows
+            groups = tf.repeat([1, 0], [n, self.layout.targets])
+            values = [self._snnl(f[first:last], groups) for f in features]
+            snnl = tf.add_n(values) / (len(values) * fully_mixed_value(n))
+            loss -= terms.snnl * snnl
+        return loss, snnl
+
+    def _cross_entropy(self, y, outputs):
+        outputs = tf.cast(outputs, tf.float32)
+        losses = keras.ops.categorical_crossentropy(y, outputs, from_logits=self.logits)
+        return tf.reduce_mean(losses)
+
+    def _snnl(self, features, groups):
+        temperature = median_distance(tf.stop_gradient(features), self.distance)
+        return soft_nearest_neighbor_loss(features, groups, temperature, self.distance)
+
+
+def _cut(rows, layout):
+    task, triggers = layout.task, layout.task + layout.triggers
+    return rows[:task], rows[task:triggers], rows[triggers : layout.rows]

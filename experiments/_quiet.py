@@ -1,0 +1,40 @@
+"""Imports TensorFlow without what it says about graphics cards that are not there.
+
+No environment variable reaches those lines: they are written before TensorFlow's logging has
+started. So what the import writes to the standard error is held back, and all but the known
+lines are passed on.
+"""
+
+import os
+import re
+import sys
+import tempfile
+
+_KNOWN = re.compile(
+    rb"All log messages before absl::InitializeLog"
+    rb"|oneDNN custom operations are on"
+    rb"|Could not find cuda drivers"
+    rb"|This TensorFlow binary is optimized"
+    rb"|To enable the following instructions"
+)
+
+
+def import_tensorflow():
+    """Imports tensorflow quietly; set TF_CPP_MIN_LOG_LEVEL=0 to hear everything."""
+    # 3, for "cuInit failed" is an error to TensorFlow even where no card is expected.
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0" or "tensorflow" in sys.modules:
+        return
+    sys.stderr.flush()
+    shown = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        finally:
+            sys.stderr.flush()
+            os.dup2(shown, 2)
+            os.close(shown)
+            held.seek(0)
+            for line in held:
+                if not _KNOWN.search(line):
+                    os.write(2, line)
