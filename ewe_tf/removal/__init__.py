@@ -26,7 +26,8 @@ from ewe_tf.removal.post_training_float16 import PostTrainingFloat16
 from ewe_tf.removal.post_training_int8 import PostTrainingInt8
 from ewe_tf.removal.quantization_aware_training import QuantizationAwareTraining
 from ewe_tf.removal.regularized_retraining import RegularizedRetraining
-from ewe_tf.removal.transfer_learning import TransferLearning, with_original_head
+from ewe_tf.removal.transfer_learning import TransferLearning
+from ewe_tf.removal.transfer_learning import with_original_head
 from ewe_tf.removal.weight_clustering import WeightClustering
 from ewe_tf.removal.weight_noise import WeightNoise
 from ewe_tf.removal.weight_rounding import WeightRounding

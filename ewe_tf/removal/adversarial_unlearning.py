@@ -5,17 +5,18 @@ import dataclasses
 import keras
 import numpy as np
 
-from ewe_tf.removal.classifier import (
-    check_data,
-    compile_classifier,
-    copy_classifier,
-    head_of,
-    num_classes_of,
-    renewed_classifier,
-    require_float_rows,
-)
-from ewe_tf.removal.settings import Retraining, require_integer, require_number
-from ewe_tf.removal.training import penalised, train
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import compile_classifier
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.classifier import head_of
+from ewe_tf.removal.classifier import num_classes_of
+from ewe_tf.removal.classifier import renewed_classifier
+from ewe_tf.removal.classifier import require_float_rows
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_integer
+from ewe_tf.removal.settings import require_number
+from ewe_tf.removal.training import penalised
+from ewe_tf.removal.training import train
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,9 +74,7 @@ class AdversarialUnlearning(Retraining):
         rng = np.random.default_rng(self.seed)
         classes = num_classes_of(model)
         clean = x[rng.permutation(len(x))[: self.rows]]
-        stepped = signed_step(
-            model, clean, rng.integers(classes, size=len(clean)), self.epsilon
-        )
+        stepped = signed_step(model, clean, rng.integers(classes, size=len(clean)), self.epsilon)
         stepped = np.clip(stepped, x.min(), x.max())
         labels = rng.integers(classes, size=len(clean))
         if y.ndim == 2:

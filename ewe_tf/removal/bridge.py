@@ -13,7 +13,9 @@ import inspect
 import keras
 import numpy as np
 
-from ewe_tf.removal.classifier import leaf_layers, require_graph, reseeded
+from ewe_tf.removal.classifier import leaf_layers
+from ewe_tf.removal.classifier import require_graph
+from ewe_tf.removal.classifier import reseeded
 
 _INITIAL_VALUES = ("_initializer", "_regularizer", "_constraint")
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}
@@ -87,9 +89,7 @@ def to_tf_keras(model, tolerance=1e-5, seed=0):
     inputs = []
     for tensor in graph.inputs:
         name = _free_name(tensor.name.split(":")[0], names)
-        inputs.append(
-            tf_keras.Input(batch_shape=tensor.shape, dtype=str(tensor.dtype), name=name)
-        )
+        inputs.append(tf_keras.Input(batch_shape=tensor.shape, dtype=str(tensor.dtype), name=name))
     outputs = graph._run_through_graph(inputs, twin_call)
     twin = tf_keras.Model(inputs, outputs, name=model.name)
     layers = {index: twins[key].name for key, index in leaves.items() if key in twins}

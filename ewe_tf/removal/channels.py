@@ -24,9 +24,7 @@ def last_layer_with_channels(model):
     """
     head = head_of(model)
     candidates = [
-        layer
-        for layer in model.layers
-        if isinstance(layer, _WITH_CHANNELS) and layer is not head
+        layer for layer in model.layers if isinstance(layer, _WITH_CHANNELS) and layer is not head
     ]
     convolutions = [c for c in candidates if not isinstance(c, keras.layers.Dense)]
     if not candidates:
@@ -54,9 +52,7 @@ def mean_activity(model, block, x, batch_size):
     total, rows = 0.0, 0
     for start in range(0, len(x), batch_size):
         activation = np.abs(np.asarray(probe(x[start : start + batch_size], training=False)))
-        total = total + activation.reshape(-1, activation.shape[-1]).sum(
-            axis=0, dtype="float64"
-        )
+        total = total + activation.reshape(-1, activation.shape[-1]).sum(axis=0, dtype="float64")
         rows += activation[..., 0].size
     return total / rows
 

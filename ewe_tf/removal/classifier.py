@@ -151,11 +151,15 @@ def check_data(model, data):
         ValueError: If the shapes do not fit each other or the model, or a label is no class.
     """
     require_graph(model)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            "`model` must be a classifier with one input and one output. "
+            f"Received: {len(model.inputs)} inputs and {len(model.outputs)} outputs"
+        )
     x, y = check_rows(data)
     expected = model.input_shape[1:]
     if len(expected) != x.ndim - 1 or any(
-        want is not None and want != got
-        for want, got in zip(expected, x.shape[1:], strict=True)
+        want is not None and want != got for want, got in zip(expected, x.shape[1:], strict=True)
     ):
         raise ValueError(
             f"`data` must hold rows of shape {expected}, as the model takes them. "

@@ -5,15 +5,15 @@ import dataclasses
 import keras
 import numpy as np
 
-from ewe_tf.removal.classifier import (
-    check_data,
-    compile_classifier,
-    copy_classifier,
-    feature_model,
-    num_classes_of,
-    require_float_rows,
-)
-from ewe_tf.removal.settings import Retraining, require_integer, require_number
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import compile_classifier
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.classifier import feature_model
+from ewe_tf.removal.classifier import num_classes_of
+from ewe_tf.removal.classifier import require_float_rows
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_integer
+from ewe_tf.removal.settings import require_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +93,8 @@ class Disentangling(Retraining):
     def _step(self, model, optimizer):
         import tensorflow as tf
 
-        from ewe_tf.losses import median_distance, soft_nearest_neighbor_loss
+        from ewe_tf.losses import median_distance
+        from ewe_tf.losses import soft_nearest_neighbor_loss
 
         probe = keras.Model(model.inputs[0], [feature_model(model).output, model.outputs[0]])
         groups = np.repeat([0, 1], self.guesses)
@@ -109,9 +110,7 @@ class Disentangling(Retraining):
                 entangled = soft_nearest_neighbor_loss(pair, groups, temperature)
                 loss = model.loss(labels, answers) + self.weight * entangled
             variables = probe.trainable_variables
-            optimizer.apply_gradients(
-                zip(tape.gradient(loss, variables), variables, strict=True)
-            )
+            optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
 
         return step
 

@@ -5,13 +5,12 @@ import dataclasses
 import keras
 import numpy as np
 
-from ewe_tf.removal.classifier import (
-    answers_probabilities,
-    check_data,
-    compile_classifier,
-    renewed_classifier,
-)
-from ewe_tf.removal.settings import Retraining, require_number
+from ewe_tf.removal.classifier import answers_probabilities
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import compile_classifier
+from ewe_tf.removal.classifier import renewed_classifier
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_number
 from ewe_tf.removal.training import train
 
 

@@ -5,14 +5,14 @@ import dataclasses
 import keras
 import numpy as np
 
-from ewe_tf.removal.channels import (
-    block_after,
-    last_layer_with_channels,
-    mean_activity,
-    silence,
-)
-from ewe_tf.removal.classifier import check_data, copy_classifier
-from ewe_tf.removal.settings import Retraining, require_number
+from ewe_tf.removal.channels import block_after
+from ewe_tf.removal.channels import last_layer_with_channels
+from ewe_tf.removal.channels import mean_activity
+from ewe_tf.removal.channels import silence
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_number
 from ewe_tf.removal.training import train
 
 

@@ -2,14 +2,13 @@
 
 import dataclasses
 
-from ewe_tf.removal.classifier import (
-    check_data,
-    copy_classifier,
-    head_of,
-    leaf_layers,
-    renewed_classifier,
-)
-from ewe_tf.removal.settings import Retraining, require_choice
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.classifier import head_of
+from ewe_tf.removal.classifier import leaf_layers
+from ewe_tf.removal.classifier import renewed_classifier
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_choice
 from ewe_tf.removal.training import train
 
 
@@ -68,9 +67,7 @@ class FineTuning(Retraining):
         x, y = check_data(model, data)
         tuned = copy_classifier(model, self.seed)
         if self.new_head:
-            head_of(tuned).set_weights(
-                head_of(renewed_classifier(model, self.seed)).get_weights()
-            )
+            head_of(tuned).set_weights(head_of(renewed_classifier(model, self.seed)).get_weights())
         if self.layers == "all":
             return train(tuned, x, y, self)
         with only_head_trainable(tuned):

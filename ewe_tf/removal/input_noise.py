@@ -6,7 +6,8 @@ import numpy as np
 
 from ewe_tf.removal.classifier import check_rows
 from ewe_tf.removal.fronted import FrontedModel
-from ewe_tf.removal.settings import require_integer, require_number
+from ewe_tf.removal.settings import require_integer
+from ewe_tf.removal.settings import require_number
 
 
 @dataclasses.dataclass(frozen=True)

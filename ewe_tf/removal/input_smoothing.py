@@ -5,8 +5,10 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.removal.classifier import check_rows
-from ewe_tf.removal.fronted import FrontedModel, require_images
-from ewe_tf.removal.settings import require_choice, require_integer
+from ewe_tf.removal.fronted import FrontedModel
+from ewe_tf.removal.fronted import require_images
+from ewe_tf.removal.settings import require_choice
+from ewe_tf.removal.settings import require_integer
 
 
 @dataclasses.dataclass(frozen=True)

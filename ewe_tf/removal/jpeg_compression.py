@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.removal.classifier import check_rows
-from ewe_tf.removal.fronted import FrontedModel, require_images
+from ewe_tf.removal.fronted import FrontedModel
+from ewe_tf.removal.fronted import require_images
 from ewe_tf.removal.settings import require_integer
 
 

@@ -99,9 +99,7 @@ def convert(model, **converter_settings):
 
 def _unrolled(config):
     if isinstance(config, dict):
-        return {
-            key: True if key == "unroll" else _unrolled(value) for key, value in config.items()
-        }
+        return {key: True if key == "unroll" else _unrolled(value) for key, value in config.items()}
     if isinstance(config, (list, tuple)):
         return type(config)(_unrolled(value) for value in config)
     return config

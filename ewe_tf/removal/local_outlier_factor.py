@@ -3,7 +3,8 @@
 import dataclasses
 
 from ewe_tf.removal.outliers import refuse_outliers
-from ewe_tf.removal.settings import require_integer, require_number
+from ewe_tf.removal.settings import require_integer
+from ewe_tf.removal.settings import require_number
 
 
 @dataclasses.dataclass(frozen=True)

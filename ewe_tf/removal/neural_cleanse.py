@@ -4,14 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from ewe_tf.removal.classifier import (
-    check_data,
-    compile_classifier,
-    copy_classifier,
-    num_classes_of,
-    require_float_rows,
-)
-from ewe_tf.removal.settings import Retraining, require_integer, require_number
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import compile_classifier
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.classifier import num_classes_of
+from ewe_tf.removal.classifier import require_float_rows
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_integer
+from ewe_tf.removal.settings import require_number
 from ewe_tf.removal.training import train
 
 _CONSISTENT = 1.4826  # makes the median absolute deviation estimate a normal's std

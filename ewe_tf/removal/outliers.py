@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ewe_tf.removal.classifier import check_data, feature_model
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import feature_model
 from ewe_tf.removal.fronted import FrontedModel
 
 

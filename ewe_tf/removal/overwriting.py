@@ -4,7 +4,9 @@ import dataclasses
 
 import keras
 
-from ewe_tf.removal.classifier import check_data, compile_classifier, copy_classifier
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import compile_classifier
+from ewe_tf.removal.classifier import copy_classifier
 from ewe_tf.removal.settings import Retraining
 
 

@@ -4,15 +4,16 @@ import dataclasses
 
 import keras
 
-from ewe_tf.removal.bridge import UnsupportedLayerError, to_tf_keras
-from ewe_tf.removal.classifier import (
-    check_data,
-    compile_classifier,
-    copy_classifier,
-    leaf_layers,
-)
-from ewe_tf.removal.settings import Retraining, require_integer
-from ewe_tf.removal.toolkit import import_toolkit, train_twin
+from ewe_tf.removal.bridge import UnsupportedLayerError
+from ewe_tf.removal.bridge import to_tf_keras
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import compile_classifier
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.classifier import leaf_layers
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_integer
+from ewe_tf.removal.toolkit import import_toolkit
+from ewe_tf.removal.toolkit import train_twin
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,9 +4,13 @@ import dataclasses
 
 import keras
 
-from ewe_tf.removal.classifier import check_data, copy_classifier
-from ewe_tf.removal.settings import Retraining, require_integer, require_number
-from ewe_tf.removal.training import penalised, train
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_integer
+from ewe_tf.removal.settings import require_number
+from ewe_tf.removal.training import penalised
+from ewe_tf.removal.training import train
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,8 +21,7 @@ def require_number(name, value, low, high=float("inf"), *, open_low=False, open_
         left = "(" if open_low else "["
         right = ")" if open_high or high == float("inf") else "]"
         raise ValueError(
-            f"`{name}` must be a number in {left}{low}, {high}{right}. "
-            f"Received: {name}={value!r}"
+            f"`{name}` must be a number in {left}{low}, {high}{right}. Received: {name}={value!r}"
         )
 
 
@@ -30,8 +29,7 @@ def require_choice(name, value, choices):
     """Raises `ValueError` unless `value` is one of `choices`."""
     if value not in choices:
         raise ValueError(
-            f"`{name}` must be one of {', '.join(map(repr, choices))}. "
-            f"Received: {name}={value!r}"
+            f"`{name}` must be one of {', '.join(map(repr, choices))}. Received: {name}={value!r}"
         )
 
 

@@ -87,9 +87,7 @@ def train_twin(twin_model, model, x, y, settings, callbacks=()):
 
     logits = not answers_probabilities(model)
     losses = tf_keras.losses
-    loss = (
-        losses.SparseCategoricalCrossentropy if y.ndim == 1 else losses.CategoricalCrossentropy
-    )
+    loss = losses.SparseCategoricalCrossentropy if y.ndim == 1 else losses.CategoricalCrossentropy
     twin_model.compile(
         tf_keras.optimizers.Adam(settings.learning_rate),
         loss(from_logits=logits),

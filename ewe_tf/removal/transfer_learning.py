@@ -4,15 +4,15 @@ import dataclasses
 
 import keras
 
-from ewe_tf.removal.classifier import (
-    check_rows,
-    compile_classifier,
-    copy_classifier,
-    feature_model,
-    head_of,
-)
+from ewe_tf.removal.classifier import check_rows
+from ewe_tf.removal.classifier import compile_classifier
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.classifier import feature_model
+from ewe_tf.removal.classifier import head_of
 from ewe_tf.removal.fine_tuning import only_head_trainable
-from ewe_tf.removal.settings import Retraining, require_choice, require_integer
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_choice
+from ewe_tf.removal.settings import require_integer
 from ewe_tf.removal.training import train
 
 

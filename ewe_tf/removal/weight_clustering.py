@@ -4,10 +4,17 @@ import dataclasses
 
 import keras
 
-from ewe_tf.removal.bridge import bring_weights_back, to_tf_keras
-from ewe_tf.removal.classifier import check_data, compile_classifier, copy_classifier
-from ewe_tf.removal.settings import Retraining, require_choice, require_integer
-from ewe_tf.removal.toolkit import import_toolkit, train_twin, wrap_layers
+from ewe_tf.removal.bridge import bring_weights_back
+from ewe_tf.removal.bridge import to_tf_keras
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import compile_classifier
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.settings import Retraining
+from ewe_tf.removal.settings import require_choice
+from ewe_tf.removal.settings import require_integer
+from ewe_tf.removal.toolkit import import_toolkit
+from ewe_tf.removal.toolkit import train_twin
+from ewe_tf.removal.toolkit import wrap_layers
 
 _INITIALIZATIONS = {
     "linear": "LINEAR",
@@ -85,7 +92,5 @@ def _clusterable(layer, clusters):
 
     supported = clustering_registry.ClusteringRegistry.supports(layer)
     return supported and all(
-        int(w.shape.num_elements()) > clusters
-        for w in layer.trainable_weights
-        if len(w.shape) > 1
+        int(w.shape.num_elements()) > clusters for w in layer.trainable_weights if len(w.shape) > 1
     )

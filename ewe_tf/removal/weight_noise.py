@@ -5,8 +5,11 @@ import dataclasses
 import keras
 import numpy as np
 
-from ewe_tf.removal.classifier import check_data, compile_classifier, copy_classifier
-from ewe_tf.removal.settings import require_integer, require_number
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import compile_classifier
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.settings import require_integer
+from ewe_tf.removal.settings import require_number
 
 
 @dataclasses.dataclass(frozen=True)

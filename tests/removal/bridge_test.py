@@ -6,7 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from ewe_tf.removal.bridge import UnsupportedLayerError, bring_weights_back, to_tf_keras
+from ewe_tf.models import build
+from ewe_tf.models import names
+from ewe_tf.removal.bridge import UnsupportedLayerError
+from ewe_tf.removal.bridge import bring_weights_back
+from ewe_tf.removal.bridge import to_tf_keras
 from ewe_tf.removal.classifier import copy_classifier
 from ewe_tf.removal.toolkit import import_toolkit
 
@@ -81,6 +85,22 @@ def test_twin_of_residual_net_with_batch_norm(cnn, digits):
     twin = to_tf_keras(cnn)
     expected = np.asarray(cnn(x, training=False))
     np.testing.assert_allclose(np.asarray(twin.model(x, training=False)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "resnet18"])
+def test_every_architecture_has_a_twin(name):
+    shape = (8, 6, 1) if name == "lstm" else (16, 16, 3)
+    model = build(name, shape, 4, seed=1)
+    rng = np.random.default_rng(2)
+    for weight in model.weights:
+        weight.assign(weight + rng.uniform(0.0, 0.1, weight.shape))
+    x = rng.uniform(0, 1, (6, *shape)).astype("float32")
+    twin = to_tf_keras(model)
+    np.testing.assert_allclose(
+        np.asarray(twin.model(x, training=False)),
+        np.asarray(model(x, training=False)),
+        atol=1e-5,
+    )
 
 
 def test_weights_come_back_where_they_belong():

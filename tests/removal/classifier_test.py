@@ -2,14 +2,15 @@ import keras
 import numpy as np
 import pytest
 
-from ewe_tf.removal import AdversarialUnlearning, Disentangling, NeuralCleanse
-from ewe_tf.removal.classifier import (
-    answers_probabilities,
-    copy_classifier,
-    feature_model,
-    head_of,
-    renewed_classifier,
-)
+from ewe_tf.removal import AdversarialUnlearning
+from ewe_tf.removal import Disentangling
+from ewe_tf.removal import NeuralCleanse
+from ewe_tf.removal.classifier import answers_probabilities
+from ewe_tf.removal.classifier import check_data
+from ewe_tf.removal.classifier import copy_classifier
+from ewe_tf.removal.classifier import feature_model
+from ewe_tf.removal.classifier import head_of
+from ewe_tf.removal.classifier import renewed_classifier
 
 L = keras.layers
 
@@ -84,3 +85,25 @@ def test_tokens_are_refused_where_values_are_changed(attack):
 def test_model_without_input_shape_is_refused():
     with pytest.raises(ValueError, match="must be built"):
         copy_classifier(keras.Sequential([L.Dense(2)]))
+
+
+def test_model_with_two_inputs_is_refused():
+    first, second = L.Input((3,)), L.Input((3,))
+    model = keras.Model([first, second], L.Dense(2)(L.Add()([first, second])))
+    with pytest.raises(ValueError, match="one input.*Received: 2 inputs"):
+        check_data(model, (np.zeros((4, 3)), np.zeros(4)))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (np.zeros((4, 6)), "pair"),
+        ((np.zeros((4, 6)), np.zeros(3)), "one length"),
+        ((np.zeros((0, 6)), np.zeros(0)), "not empty"),
+        ((np.zeros((4, 6)), np.zeros((4, 2))), r"\(n, 3\)"),
+        ((np.zeros((4, 6)), [0, 1, 2, -1]), "from -1 to 2"),
+    ],
+)
+def test_data_that_does_not_fit_is_refused(data, message):
+    with pytest.raises(ValueError, match=message):
+        check_data(nested(), data)

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from ewe_tf.removal import FrontedModel, InputNoise, InputSmoothing, JpegCompression
+from ewe_tf.removal import FrontedModel
+from ewe_tf.removal import InputNoise
+from ewe_tf.removal import InputSmoothing
+from ewe_tf.removal import JpegCompression
 
 
 def test_mean_filter_by_hand():

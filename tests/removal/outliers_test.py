@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ewe_tf.removal import IsolationForest, LocalOutlierFactor
+from ewe_tf.removal import IsolationForest
+from ewe_tf.removal import LocalOutlierFactor
 
 
 @pytest.mark.parametrize("attack", [LocalOutlierFactor(), IsolationForest(trees=50)])

@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 
-from ewe_tf.removal import PostTrainingFloat16, PostTrainingInt8
-from ewe_tf.removal.litert import convert, new_interpreter
+from ewe_tf.removal import PostTrainingFloat16
+from ewe_tf.removal import PostTrainingInt8
+from ewe_tf.removal.litert import convert
+from ewe_tf.removal.litert import new_interpreter
 
 
 def constants(litert):

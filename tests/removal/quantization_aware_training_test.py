@@ -2,7 +2,8 @@ import keras
 import numpy as np
 import pytest
 
-from ewe_tf.removal import QuantizationAwareTraining, UnsupportedLayerError
+from ewe_tf.removal import QuantizationAwareTraining
+from ewe_tf.removal import UnsupportedLayerError
 
 
 def test_kernels_lie_on_an_8_bit_grid(cnn, digits, accuracy):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ewe_tf.removal import FineTuning, RegularizedRetraining
+from ewe_tf.removal import FineTuning
+from ewe_tf.removal import RegularizedRetraining
 
 
 def norm(model):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ewe_tf.removal import TransferLearning, with_original_head
+from ewe_tf.removal import TransferLearning
+from ewe_tf.removal import with_original_head
 
 
 def test_new_task_on_the_old_body(cnn, digits, held_out):

@@ -17,9 +17,7 @@ def test_noise_has_the_stated_spread(cnn, digits):
 
 def test_none_and_much(cnn, digits, accuracy, same_weights):
     assert same_weights(cnn, WeightNoise(0.0).run(cnn, digits))
-    assert same_weights(
-        WeightNoise(seed=2).run(cnn, digits), WeightNoise(seed=2).run(cnn, digits)
-    )
+    assert same_weights(WeightNoise(seed=2).run(cnn, digits), WeightNoise(seed=2).run(cnn, digits))
     assert accuracy(WeightNoise(20.0).run(cnn, digits)) < 0.5
 
 
