@@ -32,9 +32,7 @@ def _cut(name, x, y, classes, train, test, default_test):
     test = default_test if test is None else test
     train = len(x) - test if train is None else train
     if train + test > len(x):
-        raise ValueError(
-            f"{name!r} has {len(x)} rows in all. Received: train={train}, test={test}"
-        )
+        raise ValueError(f"{name!r} has {len(x)} rows in all. Received: train={train}, test={test}")
     border = len(x) - test
     return Dataset(name, x[:train], y[:train], x[border:], y[border:], classes)
 

@@ -59,9 +59,7 @@ def builder(name, data_dir=None, download=True):
             "download it: it has to be put there by hand. Give its folder as `data_dir` or in "
             "TFDS_DATA_DIR."
         ) from error
-    made.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(try_download_gcs=False)
-    )
+    made.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
     return made
 
 
@@ -97,9 +95,7 @@ def read(source, split, feature, rows=None, transform=None):
         shuffle_files=False,
         read_config=tfds.ReadConfig(interleave_cycle_length=1, try_autocache=False),
     ).take(rows)
-    data = data.map(
-        lambda row: (row[feature], row["label"]), num_parallel_calls=tf.data.AUTOTUNE
-    )
+    data = data.map(lambda row: (row[feature], row["label"]), num_parallel_calls=tf.data.AUTOTUNE)
     if source.info.features[feature].shape[0] is None:
         data = data.padded_batch(256)
     else:

@@ -28,9 +28,7 @@ def log_mel(audio):
     audio = tf.pad(audio, [[0, 0], [0, SAMPLE_RATE - tf.shape(audio)[1]]])
     audio = tf.ensure_shape(audio, (None, SAMPLE_RATE))
     magnitudes = tf.abs(tf.signal.stft(audio, FRAME, STEP, FFT))
-    bands = tf.signal.linear_to_mel_weight_matrix(
-        BANDS, FFT // 2 + 1, SAMPLE_RATE, LOWEST, HIGHEST
-    )
+    bands = tf.signal.linear_to_mel_weight_matrix(BANDS, FFT // 2 + 1, SAMPLE_RATE, LOWEST, HIGHEST)
     loudness = tf.math.log(tf.tensordot(magnitudes, bands, 1) + 1e-6)
     scaled = tf.clip_by_value((loudness - FLOOR) / (CEILING - FLOOR), 0.0, 1.0)
     return scaled[..., tf.newaxis]

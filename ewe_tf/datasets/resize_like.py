@@ -50,11 +50,7 @@ def resize_like(images, input_shape):
         ValueError: If either is not a stack of images, or the channels do not convert.
     """
     images = np.asarray(images)
-    if (
-        images.ndim != 4
-        or len(input_shape) != 3
-        or not np.issubdtype(images.dtype, np.floating)
-    ):
+    if images.ndim != 4 or len(input_shape) != 3 or not np.issubdtype(images.dtype, np.floating):
         raise ValueError(
             "`images` must be floats of shape (n, height, width, channels) and `input_shape` "
             f"(height, width, channels). Received: {images.dtype} of shape {images.shape} and "

@@ -3,7 +3,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from ewe_tf.datasets import Dataset, digest
+from ewe_tf.datasets import Dataset
+from ewe_tf.datasets import digest
 
 
 def make(x, y, classes=3):

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from ewe_tf.datasets import Dataset, split
+from ewe_tf.datasets import Dataset
+from ewe_tf.datasets import split
 
 
 @pytest.fixture
