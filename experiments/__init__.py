@@ -1,0 +1,1 @@
+"""The programs that measure: thin files over one runner of cached stages."""
