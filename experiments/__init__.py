@@ -1,9 +1,5 @@
-<<<<<<< HEAD
-"""Programs: one thin file for each benchmark, over a shared runner."""
+"""Programs: one thin file for each benchmark, over one runner of cached stages."""
 
 from experiments._quiet import import_tensorflow
 
 import_tensorflow()
-=======
-"""The programs that measure: thin files over one runner of cached stages."""
->>>>>>> rooms
