@@ -32,7 +32,7 @@ class FineTuning(Retraining):
         layers: `"all"` or `"last"`, the layers that are trained.
         new_head: Boolean, whether the last layer starts from new random weights.
         epochs, learning_rate, batch_size, seed, verbose: See `Retraining`. What decides over a
-            mark's life is the learning rate.
+            mark's life is the learning rate; a new head needs more steps than an old one.
 
     Example:
         ```python
@@ -48,6 +48,8 @@ class FineTuning(Retraining):
 
     layers: str = "all"
     new_head: bool = False
+    _: dataclasses.KW_ONLY
+    epochs: int = 20
 
     def __post_init__(self):
         super().__post_init__()
