@@ -40,10 +40,10 @@ class FineTuning(Retraining):
         ```
 
     Reference:
-        - Uchida et al., Embedding Watermarks into Deep Neural Networks, 2017, Section 4.2
+        - Uchida et al., Embedding Watermarks into Deep Neural Networks, 2017
           (arXiv:1701.04082).
-        - Adi et al., Turning Your Weakness Into a Strength, 2018, Section 5.3, for the four
-          forms (arXiv:1802.04633).
+        - Adi et al., Turning Your Weakness Into a Strength, 2018, for the four forms
+          (arXiv:1802.04633).
     """
 
     layers: str = "all"
