@@ -8,6 +8,7 @@ input). The given model is left unchanged.
 
 from ewe_tf.removal.adversarial_unlearning import AdversarialUnlearning
 from ewe_tf.removal.bridge import UnsupportedLayerError
+from ewe_tf.removal.chain import Chain
 from ewe_tf.removal.disentangling import Disentangling
 from ewe_tf.removal.distillation import Distillation
 from ewe_tf.removal.fine_pruning import FinePruning
@@ -34,6 +35,7 @@ from ewe_tf.removal.weight_rounding import WeightRounding
 
 __all__ = [
     "AdversarialUnlearning",
+    "Chain",
     "Disentangling",
     "Distillation",
     "FinePruning",

@@ -43,7 +43,7 @@ class AdversarialUnlearning(Retraining):
         Xiao et al., Class-feature Watermark: A Resilient Black-box Watermark Against Model
         Extraction Attacks, 2026, the watermark removal attack WRK (arXiv:2511.07947); the head
         penalty is that of Min et al., Towards Stable Backdoor Purification through Feature
-        Shift Tuning, 2023, eq. 3 (arXiv:2310.01875).
+        Shift Tuning, 2023 (arXiv:2310.01875).
     """
 
     rows: int = 100

@@ -34,8 +34,8 @@ class Disentangling(Retraining):
         epochs, learning_rate, batch_size, seed, verbose: See `Retraining`.
 
     Reference:
-        Jia et al., Entangled Watermarks as a Defense against Model Extraction, 2021, Section
-        5.4, adaptive attacks (arXiv:2002.12200).
+        Jia et al., Entangled Watermarks as a Defense against Model Extraction, 2021, for
+        the loss and for thieves who know the scheme (arXiv:2002.12200).
     """
 
     weight: float = 1.0

@@ -32,7 +32,7 @@ class FinePruning(Retraining):
 
     Reference:
         Liu, Dolan-Gavitt and Garg, Fine-Pruning: Defending Against Backdooring Attacks on Deep
-        Neural Networks, 2018, Section 3 (arXiv:1805.12185).
+        Neural Networks, 2018 (arXiv:1805.12185).
     """
 
     fraction: float = 0.5

@@ -32,7 +32,7 @@ class FineTuning(Retraining):
         layers: `"all"` or `"last"`, the layers that are trained.
         new_head: Boolean, whether the last layer starts from new random weights.
         epochs, learning_rate, batch_size, seed, verbose: See `Retraining`. What decides over a
-            mark's life is the learning rate.
+            mark's life is the learning rate; a new head needs more steps than an old one.
 
     Example:
         ```python
@@ -40,14 +40,16 @@ class FineTuning(Retraining):
         ```
 
     Reference:
-        - Uchida et al., Embedding Watermarks into Deep Neural Networks, 2017, Section 4.2
+        - Uchida et al., Embedding Watermarks into Deep Neural Networks, 2017
           (arXiv:1701.04082).
-        - Adi et al., Turning Your Weakness Into a Strength, 2018, Section 5.3, for the four
-          forms (arXiv:1802.04633).
+        - Adi et al., Turning Your Weakness Into a Strength, 2018, for the four forms
+          (arXiv:1802.04633).
     """
 
     layers: str = "all"
     new_head: bool = False
+    _: dataclasses.KW_ONLY
+    epochs: int = 20
 
     def __post_init__(self):
         super().__post_init__()

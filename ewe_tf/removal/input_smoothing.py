@@ -20,7 +20,7 @@ class InputSmoothing:
         size: Integer of at least 2, side of the window in pixels.
 
     Reference:
-        Xu, Evans and Qi, Feature Squeezing, 2018, Section III-B (arXiv:1704.01155); on
+        Xu, Evans and Qi, Feature Squeezing, 2018 (arXiv:1704.01155); on
         watermarks: Lukas et al., SoK, 2022, input preprocessing (arXiv:2108.04974).
     """
 

@@ -20,7 +20,7 @@ class IsolationForest:
 
     Reference:
         Liu, Ting and Zhou, Isolation Forest, 2008; against entangled watermarks: Jia et al.,
-        2021, Section 5.4 (arXiv:2002.12200).
+        2021 (arXiv:2002.12200).
     """
 
     trees: int = 100

@@ -20,7 +20,7 @@ class LocalOutlierFactor:
 
     Reference:
         Breunig et al., LOF: Identifying Density-Based Local Outliers, 2000; against entangled
-        watermarks: Jia et al., 2021, Section 5.4 (arXiv:2002.12200).
+        watermarks: Jia et al., 2021 (arXiv:2002.12200).
     """
 
     neighbors: int = 20

@@ -43,8 +43,8 @@ class MagnitudePruning(Retraining):
 
     Reference:
         - Zhu and Gupta, To prune, or not to prune, 2017, Section 3 (arXiv:1710.01878).
-        - Uchida et al., Embedding Watermarks into Deep Neural Networks, 2017, Section 4.3, for
-          pruning as an attack on watermarks (arXiv:1701.04082).
+        - Uchida et al., Embedding Watermarks into Deep Neural Networks, 2017, for pruning as
+          an attack on watermarks (arXiv:1701.04082).
     """
 
     sparsity: float = 0.6

@@ -63,13 +63,14 @@ class NeuralCleanse(Retraining):
         step_size: Positive float, learning rate of that optimisation.
         success: Float in (0, 1), share of rows that a trigger must send to its class.
         threshold: Non-negative float, anomaly above which a small mask is flagged. The paper
-            has 2; with 0 every class below the median is unlearned.
+            has 2, which with ten classes misses some true triggers; a thief to whom a false
+            alarm costs little takes less. With 0 every class below the median is unlearned.
         stamped: Float in (0, 1], share of the rows that get the trigger in unlearning.
         epochs, learning_rate, batch_size, seed, verbose: See `Retraining`.
 
     Reference:
         Wang et al., Neural Cleanse: Identifying and Mitigating Backdoor Attacks in Neural
-        Networks, 2019, Section IV for detection and VI-B for unlearning.
+        Networks, 2019: detection, and mitigation by unlearning.
     """
 
     steps: int = 300

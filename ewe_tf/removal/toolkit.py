@@ -24,11 +24,17 @@ def legacy_keras_kept_out():
 
 
 def import_toolkit():
-    """Imports `tensorflow_model_optimization` without letting it change the environment.
+    """Imports `tensorflow_model_optimization` and keeps its side effects out.
+
+    The toolkit asks for Keras 2 through an environment variable, which would reach child
+    processes, and would decide for good what `tf.keras` is in this one.
 
     Returns:
         The module. `tf_keras` is the Keras that its models must come from.
     """
+    import tensorflow as tf
+
+    str(tf.keras.__name__)  # Loaded lazily, once: now, while it still means Keras 3.
     with legacy_keras_kept_out():
         import tensorflow_model_optimization as toolkit
     return toolkit

@@ -29,8 +29,8 @@ class TransferLearning(Retraining):
         epochs, learning_rate, batch_size, seed, verbose: See `Retraining`.
 
     Reference:
-        Adi et al., Turning Your Weakness Into a Strength, 2018, Section 5.4
-        (arXiv:1802.04633).
+        Adi et al., Turning Your Weakness Into a Strength, 2018, where the mark is looked
+        for under the original head (arXiv:1802.04633).
     """
 
     num_classes: int | None = None

@@ -157,10 +157,17 @@ def test_toolkit_does_not_change_the_environment():
     assert os.environ.get("TF_USE_LEGACY_KERAS") == before
 
 
-def test_importing_the_room_does_not_import_the_toolkit():
+def test_side_effects_in_a_fresh_process():
     code = (
-        "import sys, ewe_tf.removal;"
-        "heavy = {'tensorflow_model_optimization', 'tf_keras'} & set(sys.modules);"
-        "assert not heavy, heavy"
+        "import os, sys, ewe_tf.removal\n"
+        "heavy = {'tensorflow_model_optimization', 'tf_keras'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "from ewe_tf.removal.toolkit import import_toolkit\n"
+        "import_toolkit()\n"
+        "assert 'TF_USE_LEGACY_KERAS' not in os.environ\n"
+        "import tensorflow as tf\n"
+        "assert tf.keras.__version__.startswith('3.'), tf.keras.__version__\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -6,7 +6,8 @@ from ewe_tf.removal import FinePruning
 
 
 def activity_of(model, name, x):
-    return np.asarray(keras.Model(model.inputs, model.get_layer(name).output)(x)).mean((0, 1, 2))
+    probe = keras.Model(model.inputs[0], model.get_layer(name).output)
+    return np.asarray(probe(x)).mean((0, 1, 2))
 
 
 def test_exactly_the_least_active_channels_are_silent(cnn, digits):

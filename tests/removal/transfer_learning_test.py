@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -38,6 +39,21 @@ def test_original_head_restores_the_old_task(cnn, digits, held_out, accuracy, sa
         restored.get_layer("conv1").kernel, moved.get_layer("conv1").kernel
     )
     assert accuracy(restored) > 0.5
+
+
+def test_sequential_model_with_a_nested_body(same_weights):
+    layers = keras.layers
+    body = keras.Sequential([keras.Input((6,)), layers.Dense(5, "relu")], name="body")
+    model = keras.Sequential(
+        [keras.Input((6,)), body, layers.Dense(4, name="scores"), layers.Softmax()]
+    )
+    x = np.random.default_rng(0).uniform(0, 1, (40, 6))
+    moved = TransferLearning(epochs=3, learning_rate=0.05).run(model, (x, np.arange(40) % 2))
+    restored = with_original_head(moved, model)
+    assert same_weights(restored.get_layer("body"), moved.get_layer("body"))
+    assert not same_weights(restored.get_layer("body"), body)
+    assert same_weights(restored.get_layer("scores"), model.get_layer("scores"))
+    np.testing.assert_allclose(restored.predict(x, verbose=0).sum(axis=1), 1.0, atol=1e-5)
 
 
 def test_labels_beyond_the_task_are_refused(cnn, digits):
