@@ -47,8 +47,8 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
     targets = targets if layout.targets else targets[:1]
     parts = (
         data.stream(),
-        draw(triggers, replicas * layout.triggers, seed),
-        draw(targets, max(1, replicas * layout.targets), seed + 1),
+        _draw(triggers, replicas * layout.triggers, seed),
+        _draw(targets, max(1, replicas * layout.targets), seed + 1),
     )
     answer = tf.one_hot(target, data.num_classes)
 
@@ -61,21 +61,21 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
             count = tf.shape(rows)[0]
             labels = tf.tile(answer[None], [count, 1])
             blocks.append((rows, labels, tf.ones([count])))
-        return tuple(interleave(column, replicas) for column in zip(*blocks, strict=True))
+        return tuple(_interleave(column, replicas) for column in zip(*blocks, strict=True))
 
     batches = tf.data.Dataset.zip(*parts).map(assemble, num_parallel_calls=tf.data.AUTOTUNE)
     batches = batches.apply(tf.data.experimental.assert_cardinality(data.batches))
     return batches.prefetch(2)
 
 
-def draw(rows, count, seed):
+def _draw(rows, count, seed):
     """An endless stream of `count` rows at a time, every row once before any comes again."""
     rows = tf.constant(np.ascontiguousarray(rows))
     order = tf.data.Dataset.range(len(rows)).shuffle(len(rows), seed=seed).repeat()
     return order.batch(count).map(lambda i: tf.gather(rows, i))
 
 
-def interleave(parts, replicas):
+def _interleave(parts, replicas):
     """Concatenates parts so that replica r's share of each forms the r-th block."""
     if replicas == 1:
         return tf.concat(parts, axis=0)

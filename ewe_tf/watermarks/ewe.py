@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.keys import TriggerKey
+from ewe_tf.keys import array_digest
 from ewe_tf.keys import model_digest
 from ewe_tf.losses.snnl import DISTANCES
 from ewe_tf.triggers import GradientAscent
@@ -18,8 +19,6 @@ from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks.batches import Layout
 from ewe_tf.watermarks.batches import mixed_batches
-from ewe_tf.watermarks.describe import brief
-from ewe_tf.watermarks.describe import described
 from ewe_tf.watermarks.in_house import Rehearsal
 from ewe_tf.watermarks.normalization import statistics_from_task_rows
 from ewe_tf.watermarks.protected import Protected
@@ -146,7 +145,7 @@ class EWE:
         parts = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            parts.append(f"{field.name}={brief(value)}")
+            parts.append(f"{field.name}={_brief(value)}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def fit(self, task):
@@ -379,7 +378,7 @@ class EWE:
         }
         return {
             **settings,
-            "source": described(self.source),
+            "source": _described(self.source),
             "source_class": pair.source,
             "target": pair.target,
             "layers": list(names),
@@ -413,3 +412,22 @@ def _cost(scheme, task, rehearsal, epochs):
         f"To train: the model, {task.epochs} + {scheme.epochs} epochs; in-house, {clean} "
         f"innocent models and {copies} surrogates, {epochs} epochs each"
     )
+
+
+def _described(source):
+    if isinstance(source, tuple):
+        return {
+            "inputs": array_digest(np.asarray(source[0])),
+            "labels": array_digest(np.asarray(source[1])),
+        }
+    if source is None or isinstance(source, int | np.integer):
+        return source if source is None else int(source)
+    return {"inputs": array_digest(np.asarray(source))}
+
+
+def _brief(value):
+    if isinstance(value, np.ndarray):
+        return f"<{value.dtype} {value.shape}>"
+    if isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
+        return f"({', '.join(_brief(v) for v in value)})"
+    return repr(value)

@@ -12,13 +12,16 @@ from ewe_tf.losses.snnl import DISTANCES
 from ewe_tf.triggers import Patch
 from ewe_tf.triggers.alternating import AlternatingSteps
 from ewe_tf.versions import versions
+from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import making
+from ewe_tf.watermarks import pair as pairs
 from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks.alternating import AlternatingTrainer
 from ewe_tf.watermarks.alternating import alternating_batches
-from ewe_tf.watermarks.describe import brief
-from ewe_tf.watermarks.describe import described
+from ewe_tf.watermarks.ewe import _brief as brief
+from ewe_tf.watermarks.ewe import _choices as choices_of
+from ewe_tf.watermarks.ewe import _described as described
 from ewe_tf.watermarks.paper_rule import make_paper_rule
 from ewe_tf.watermarks.paper_rule import weighted_layers
 from ewe_tf.watermarks.protected import Protected
@@ -121,10 +124,12 @@ class PaperEWE:
       output is used instead.
 
     Args:
-        source: what triggers are made from: a class of the task (an integer), inputs `(n, ...)`
-            from outside of the task, or a pair `(inputs, labels)` of such inputs.
-        source_class: which class of a pair `(inputs, labels)` is the source.
-        target: the class that triggers are to be answered with.
+        source: what triggers are made from, as in `EWE`: `None` (a class of the task), an integer
+            (that class), inputs `(n, ...)` from outside of the task, or `(inputs, labels)`.
+        source_class: which class of the source is used; `None` if there is one, or to choose.
+        target: the class that triggers are to be answered with, or `"auto"`.
+        innocents: trained models without a mark; where the pair is not fixed, they choose it as
+            in `EWE`. (The published pairs were chosen by hand.)
         epochs: epochs of watermarking (`w_epochs`).
         factors: weight of each layer's SNNL, one number for all or a tuple.
         temperatures: first `T` of each layer, one number for all or a tuple.
@@ -151,9 +156,10 @@ class PaperEWE:
         [Jia et al., 2021](https://arxiv.org/abs/2002.12200), algorithm 1 and eq. 3.
     """
 
-    source: object
-    target: int
+    source: object = None
+    target: int | str = "auto"
     source_class: int | None = None
+    innocents: tuple | list = ()
     epochs: int = 10
     factors: float | tuple = 32.0
     temperatures: float | tuple = 1.0
@@ -183,8 +189,8 @@ class PaperEWE:
                 )
         if not self.learning_rate > 0:
             raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate!r}")
-        if not isinstance(self.target, int | np.integer):
-            raise ValueError(f"`target` must be a class. Received: {self.target!r}")
+        if self.target != "auto" and not isinstance(self.target, int | np.integer):
+            raise ValueError(f"`target` must be 'auto' or a class. Received: {self.target!r}")
         if isinstance(self.source, int | np.integer) and self.source == self.target:
             raise ValueError(
                 f"`target` must differ from `source`. Received: {self.target!r} for both"
@@ -241,7 +247,13 @@ class PaperEWE:
         names = task.classifier.layer_names(names)
         factors = _for_each(self.factors, names, "factors")
         temperatures = _for_each(self.temperatures, names, "temperatures")
-        source, label = self._source(task)
+        source = self._source(task)
+        choices = choices_of(source, self.target, data)
+        if not self.innocents and (self.target == "auto" or len(source.choices) > 1):
+            raise ValueError(
+                "`source_class` and `target` must be given, or `innocents` to choose them. "
+                f"Received: target={self.target!r}, and source classes {list(source.choices)}"
+            )
         patch = Patch(size=3).fitted(data.x, data.value_range) if source.in_distribution else None
         replicas = model.distribute_strategy.num_replicas_in_sync
         if data.batch_size % (2 * replicas) or data.batch_size < 4 * replicas:
@@ -252,16 +264,17 @@ class PaperEWE:
                 f"batch_size={data.batch_size}"
             )
         seeds = task.seeds(4)
+        pair = self._pair(source, choices, seeds[3])
         progress = stages.Progress(task.verbose, 3)
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
-        history = {}
+        history = {"pair": dataclasses.asdict(pair)}
 
         progress.stage("Task training", f"{task.epochs} epochs" if task.epochs else "done before")
         history["task"] = stages.train_task(task.classifier, data, task.epochs, *keras_arguments)
         task.check_trained()
 
         progress.stage("Trigger generation")
-        split, _ = sources.split(source.of_class(label), np.random.default_rng(seeds[0]))
+        split, _ = sources.split(source.of_class(pair.source), np.random.default_rng(seeds[0]))
         rule = make_paper_rule(
             task.classifier,
             names,
@@ -269,8 +282,8 @@ class PaperEWE:
             patch,
             self.steps,
             split.training,
-            data.x[data.labels == self.target],
-            self.target,
+            data.x[data.labels == pair.target],
+            pair.target,
             self.distance,
             data.batch_size // 2,
             data.value_range,
@@ -292,24 +305,24 @@ class PaperEWE:
                     self.distance,
                 )
             batches = alternating_batches(
-                data, training, self.target, self.ratio, replicas, seeds[1]
+                data, training, pair.target, self.ratio, replicas, seeds[1]
             )
             history["watermarking"] = stages.train_with(
                 trainer, batches, self.epochs, *keras_arguments
             )
         history["temperatures"] = np.asarray(trainer.temperatures).tolist()
         rng = np.random.default_rng(seeds[2])
-        others = source.images[source.classes != label]
+        others = source.images[source.classes != pair.source]
         key = TriggerKey(
             triggers=keys,
-            labels=np.full(len(keys), self.target),
+            labels=np.full(len(keys), pair.target),
             controls=making.controls(rule, split.candidates[: self.keys], others, rng),
             held_out=held_out,
-            held_out_labels=np.full(len(held_out), self.target),
+            held_out_labels=np.full(len(held_out), pair.target),
             held_out_controls=making.controls(rule, split.held_out, others, rng),
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
-            settings=self._settings(names, label, rule),
+            settings=self._settings(names, pair, rule),
             seed=task.seed,
             victim=model_digest(model),
             versions=versions(),
@@ -317,27 +330,32 @@ class PaperEWE:
         return Protected(model, key, history)
 
     def _source(self, task):
-        """The `Source` and the one class of it that is used."""
         source = sources.resolve(self.source, task.data, task.classifier.input_shape)
-        if self.source_class is not None and self.source_class not in source.choices:
+        if self.source_class is None:
+            return source
+        if self.source_class not in source.choices:
             raise ValueError(
-                f"`source_class` must be a class of `source`, whose classes are "
-                f"{list(source.choices)}. Received: {self.source_class}"
+                "`source_class` must be a class of `source`, whose classes are "
+                f"{list(source.choices)}. Received: {self.source_class!r}"
             )
-        if self.source_class is None and len(source.choices) > 1:
-            raise ValueError(
-                "`source_class` must name one of the classes of `source`, which are "
-                f"{list(source.choices)}"
-            )
-        present = np.unique(task.data.labels).tolist()
-        if self.target not in present:
-            raise ValueError(
-                f"`target` must be a class of the data, whose classes are {present}. Received: "
-                f"{self.target}"
-            )
-        return source, source.choices[0] if self.source_class is None else self.source_class
+        return dataclasses.replace(source, choices=(int(self.source_class),))
 
-    def _settings(self, names, label, rule):
+    def _pair(self, source, choices, seed):
+        if self.target != "auto" and len(source.choices) == 1:
+            return pairs.Pair(source.choices[0], int(self.target), None)
+        rng = np.random.default_rng(seed)
+        asked = {label: source.of_class(label) for label in choices}
+        asked = {label: x[rng.permutation(len(x))[:500]] for label, x in asked.items()}
+        answers = [
+            {
+                label: in_house.log_probabilities(model, x, in_house.gives_logits(model))
+                for label, x in asked.items()
+            }
+            for model in self.innocents
+        ]
+        return pairs.choose_pair(answers, choices, self.target)
+
+    def _settings(self, names, pair, rule):
         plain = ("epochs", "temperature_rate", "ratio", "learning_rate", "distance", "keys")
         return {
             **{name: getattr(self, name) for name in plain},
@@ -345,8 +363,8 @@ class PaperEWE:
             "temperatures": np.asarray(self.temperatures, float).tolist(),
             "steps": dataclasses.asdict(self.steps),
             "source": described(self.source),
-            "source_class": int(label),
-            "target": int(self.target),
+            "source_class": pair.source,
+            "target": pair.target,
             "layers": list(names),
             "patch": dataclasses.asdict(rule.patch) if rule.patch else None,
             "position": list(rule.position) if rule.position else None,

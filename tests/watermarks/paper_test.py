@@ -259,6 +259,26 @@ def test_the_whole_of_it(inside):
     assert int(model.optimizer.iterations) == 8 * 15
 
 
+def test_innocent_models_choose_the_pair():
+    innocents = [network(seed=seed) for seed in (1, 2)]
+    for model in innocents:
+        model.fit(X, LABELS, epochs=8, batch_size=16, verbose=0)
+    images, labels = np.repeat(PROTOTYPES[:2], 40, axis=0), np.repeat([4, 5], 40)
+    scheme = ewe_tf.EWE.paper(
+        source=(images, labels),
+        innocents=innocents,
+        target=0,
+        epochs=1,
+        steps=AlternatingSteps(rounds=0),
+    )
+    protected = ewe_tf.fit(
+        network(), X, LABELS, watermark=scheme, epochs=8, batch_size=16, verbose=0, seed=1
+    )
+    # Every innocent model answers class 4 with class 0, whose pictures they are.
+    assert protected.history["pair"]["source"] == protected.key.settings["source_class"] == 5
+    assert protected.history["pair"]["null_rate"] <= 0.05
+
+
 def test_published_adam_has_the_published_constants_and_gives_the_optimizer_back():
     model = network()
     compiled = model.optimizer
@@ -299,8 +319,13 @@ def test_bad_settings_are_named(arguments, message):
     [
         ({}, 15, "`batch_size` must be a multiple of 2"),
         ({"factors": (1.0, 2.0, 3.0)}, 16, "`factors` must be a number or one for each"),
-        ({"source": (OTHERS, np.arange(80) // 40)}, 16, "`source_class` must name one"),
+        (
+            {"source": (OTHERS, np.arange(80) // 40)},
+            16,
+            "`source_class` and `target` must be given",
+        ),
         ({"target": 7}, 16, "`target` must be a class of the data"),
+        ({"source_class": 2, "source": (OTHERS, np.arange(80) // 40)}, 16, "must be a class of"),
         ({"layers": ("nowhere",)}, 16, "not a layer of the model"),
     ],
 )
