@@ -6,6 +6,7 @@ import numpy as np
 
 from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import array_digest
+from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.losses.snnl import DISTANCES
 from ewe_tf.triggers import GradientAscent
@@ -188,7 +189,9 @@ class EWE:
         history["pair"] = dataclasses.asdict(pair)
 
         progress.stage("Trigger generation")
-        split, _ = sources.split(source.of_class(pair.source), np.random.default_rng(seeds[2]))
+        split, _ = sources.split(
+            source.of_class(pair.source), np.random.default_rng(seeds[generator.SPLIT])
+        )
         targets = task.data.x[task.data.labels == pair.target]
         rule = making.make_rule(
             task.classifier,
@@ -242,21 +245,26 @@ class EWE:
                 seeds[5],
                 progress,
             )
+
+        def control_rng():
+            return np.random.default_rng(seeds[generator.CONTROLS])
+
         key = TriggerKey(
             triggers=candidates[kept],
             labels=np.full(len(kept), pair.target),
-            controls=making.controls(rule, split.candidates[kept], np.random.default_rng(seeds[6])),
+            controls=making.controls(rule, split.candidates[kept], control_rng()),
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=making.controls(
-                rule, split.held_out, np.random.default_rng(seeds[6])
-            ),
+            held_out_controls=making.controls(rule, split.held_out, control_rng()),
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
             settings=self._settings(names, pair, rule, rehearsal),
             seed=task.seed,
             victim=model_digest(model),
             versions=versions(),
+            origin=making.origin_of(
+                source, pair, rule, rule.ascent.budget if rule.ascent else None, kept, task
+            ),
         )
         return Protected(model, key, history)
 

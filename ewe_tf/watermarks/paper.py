@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from ewe_tf.keys import TriggerKey
+from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.losses.snnl import DISTANCES
 from ewe_tf.triggers import Patch
@@ -263,7 +264,7 @@ class PaperEWE:
                 f"{f', on each of {replicas} replicas' if replicas > 1 else ''}. Received: "
                 f"batch_size={data.batch_size}"
             )
-        seeds = task.seeds(4)
+        seeds = task.seeds(8)
         pair = self._pair(source, choices, seeds[3])
         progress = stages.Progress(task.verbose, 3)
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
@@ -274,7 +275,9 @@ class PaperEWE:
         task.check_trained()
 
         progress.stage("Trigger generation")
-        split, _ = sources.split(source.of_class(pair.source), np.random.default_rng(seeds[0]))
+        split, _ = sources.split(
+            source.of_class(pair.source), np.random.default_rng(seeds[generator.SPLIT])
+        )
         rule = make_paper_rule(
             task.classifier,
             names,
@@ -311,21 +314,26 @@ class PaperEWE:
                 trainer, batches, self.epochs, *keras_arguments
             )
         history["temperatures"] = np.asarray(trainer.temperatures).tolist()
-        rng = np.random.default_rng(seeds[2])
-        others = source.images[source.classes != pair.source]
+
+        def control_rng():
+            return np.random.default_rng(seeds[generator.CONTROLS])
+
         key = TriggerKey(
             triggers=keys,
             labels=np.full(len(keys), pair.target),
-            controls=making.controls(rule, split.candidates[: self.keys], others, rng),
+            controls=making.controls(rule, split.candidates[: self.keys], control_rng()),
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=making.controls(rule, split.held_out, others, rng),
+            held_out_controls=making.controls(rule, split.held_out, control_rng()),
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
             settings=self._settings(names, pair, rule),
             seed=task.seed,
             victim=model_digest(model),
             versions=versions(),
+            origin=making.origin_of(
+                source, pair, rule, self.steps.budget, np.arange(len(keys)), task
+            ),
         )
         return Protected(model, key, history)
 

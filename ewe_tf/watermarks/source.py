@@ -5,8 +5,9 @@ import hashlib
 
 import numpy as np
 
-# At most this many rows are used for each purpose, and at least this many are needed.
-_MOST = {"training": 1000, "candidates": 1000, "held_out": 200}
+from ewe_tf.keys import generator
+
+# At least this many source images are needed.
 _LEAST = 20
 
 
@@ -106,12 +107,7 @@ def split(images, rng):
     Returns:
         `(Split, indices)`: indices is a dict from purpose to rows of `images`.
     """
-    order = rng.permutation(len(images))
-    training = min(len(order) // 2, _MOST["training"])
-    held_out = min((len(order) - training) // 3, _MOST["held_out"])
-    candidates = min(len(order) - training - held_out, _MOST["candidates"])
-    ends = np.cumsum([training, candidates, held_out])
-    rows = dict(zip(_MOST, np.split(order[: ends[-1]], ends[:-1]), strict=True))
+    rows = generator.split_rows(len(images), rng)
     return Split(**{purpose: images[r] for purpose, r in rows.items()}), rows
 
 
