@@ -50,7 +50,7 @@ class Benchmark:
     training: dict
     settings: dict = dataclasses.field(default_factory=dict)
     strangers: int = 5
-    innocents: int = 4
+    innocents: int = 6
     alpha: float = 1e-3
 
     def cell(self, scheme, seed):
@@ -67,7 +67,7 @@ class Benchmark:
 
         in_house = {
             f"innocent{i}": unmarked(
-                "victim", (self.architecture, self.in_house)[i % 2], 100 + i, 0.8,
+                "victim", (self.architecture, self.in_house)[i % 2], 100 + i, 0.7,
                 f"in-house innocent {i + 1}",
             )
             for i in range(self.innocents)

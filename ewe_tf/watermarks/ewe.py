@@ -77,9 +77,9 @@ class EWE:
     target: int | str = "auto"
     epochs: int = 5
     learning_rate: float | None = None
-    trigger_weight: float = 0.1
-    hull_weight: float = 0.1
-    snnl_weight: float = 0.1
+    trigger_weight: float = 0.05
+    hull_weight: float = 0.05
+    snnl_weight: float = 0.05
     hull_share: float = 0.5
     rows: int = 16
     layers: tuple | None = None
@@ -88,7 +88,7 @@ class EWE:
     ascent: GradientAscent | str | None = "auto"
     keys: int = 100
     rehearsal: Rehearsal | bool = True
-    innocents: object = 4
+    innocents: object = 6
     in_house_epochs: int | None = None
     other_architecture: object = None
 
@@ -242,13 +242,17 @@ class EWE:
                 seeds[5],
                 progress,
             )
+
+        def controls(images):
+            return making.controls(rule, images, np.random.default_rng(seeds[6]))
+
         key = TriggerKey(
             triggers=candidates[kept],
             labels=np.full(len(kept), pair.target),
-            controls=making.controls(rule, split.candidates[kept], np.random.default_rng(seeds[6])),
+            controls=controls(split.candidates[kept]),
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=making.controls(rule, split.held_out, np.random.default_rng(seeds[6])),
+            held_out_controls=controls(split.held_out),
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
             settings=self._settings(names, pair, rule, rehearsal),
@@ -282,7 +286,7 @@ class EWE:
         if not isinstance(self.innocents, int):
             return [(model, in_house.gives_logits(model)) for model in self.innocents]
         rng = np.random.default_rng(seed)
-        data, rows = task.data, int(0.8 * len(task.data.x))
+        data, rows = task.data, int(0.7 * len(task.data.x))
         # Each innocent model sees another part of the data: they are to differ.
         parts = [rng.permutation(len(data.x))[:rows] for _ in range(self.innocents)]
         models = in_house.train_in_house(
