@@ -70,7 +70,7 @@ def test_a_trained_model_skips_task_training(fit, digits, quick, make_model):
 
 
 def test_the_same_seed_gives_the_same_key_and_weights(fit, digits, make_model):
-    x, y = digits
+    x, y = digits[0][:600], digits[1][:600]
     results = []
     for seed in (7, 7):
         model = make_model()
