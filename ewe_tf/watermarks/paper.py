@@ -195,10 +195,8 @@ class PaperEWE:
             raise ValueError(
                 f"`target` must differ from `source`. Received: {self.target!r} for both"
             )
-        if self.source is None:
-            raise ValueError(
-                "`source` must be a class, inputs, or (inputs, labels). Received: None"
-            )
+        if not isinstance(self.innocents, tuple | list):
+            raise ValueError(f"`innocents` must be a list of models. Received: {self.innocents!r}")
         if not isinstance(self.steps, AlternatingSteps):
             raise ValueError(f"`steps` must be AlternatingSteps. Received: {self.steps!r}")
         if self.distance not in DISTANCES:
