@@ -248,7 +248,9 @@ class EWE:
             controls=making.controls(rule, split.candidates[kept], np.random.default_rng(seeds[6])),
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=making.controls(rule, split.held_out, np.random.default_rng(seeds[6])),
+            held_out_controls=making.controls(
+                rule, split.held_out, np.random.default_rng(seeds[6])
+            ),
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
             settings=self._settings(names, pair, rule, rehearsal),

@@ -309,15 +309,18 @@ class PaperEWE:
                 trainer, batches, self.epochs, *keras_arguments
             )
         history["temperatures"] = np.asarray(trainer.temperatures).tolist()
-        rng = np.random.default_rng(seeds[2])
-        others = source.images[source.classes != pair.source]
+        # One order of the pixels for all controls.
+        controls = [
+            making.controls(rule, images, np.random.default_rng(seeds[2]))
+            for images in (split.candidates[: self.keys], split.held_out)
+        ]
         key = TriggerKey(
             triggers=keys,
             labels=np.full(len(keys), pair.target),
-            controls=making.controls(rule, split.candidates[: self.keys], others, rng),
+            controls=controls[0],
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=making.controls(rule, split.held_out, others, rng),
+            held_out_controls=controls[1],
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
             settings=self._settings(names, pair, rule),
