@@ -47,8 +47,8 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
     targets = targets if layout.targets else targets[:1]
     parts = (
         data.stream(),
-        _draw(triggers, replicas * layout.triggers, seed),
-        _draw(targets, max(1, replicas * layout.targets), seed + 1),
+        draw(triggers, replicas * layout.triggers, seed),
+        draw(targets, max(1, replicas * layout.targets), seed + 1),
     )
     answer = tf.one_hot(target, data.num_classes)
 
@@ -61,7 +61,7 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
             count = tf.shape(rows)[0]
             labels = tf.tile(answer[None], [count, 1])
             blocks.append((rows, labels, tf.ones([count])))
-        columns = (_interleave(column, replicas) for column in zip(*blocks, strict=True))
+        columns = (interleave(column, replicas) for column in zip(*blocks, strict=True))
         # A strategy must see the number of rows to cut batches, not the streams behind them.
         return tuple(tf.ensure_shape(c, [replicas * layout.rows, *c.shape[1:]]) for c in columns)
 
@@ -69,14 +69,14 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
     return batches.prefetch(2)
 
 
-def _draw(rows, count, seed):
+def draw(rows, count, seed):
     """An endless stream of `count` rows at a time, every row once before any comes again."""
     rows = tf.constant(np.ascontiguousarray(rows))
     order = tf.data.Dataset.range(len(rows)).shuffle(len(rows), seed=seed).repeat()
     return order.batch(count).map(lambda i: tf.gather(rows, i))
 
 
-def _interleave(parts, replicas):
+def interleave(parts, replicas):
     """Concatenates parts so that replica r's share of each forms the r-th block."""
     if replicas == 1:
         return tf.concat(parts, axis=0)

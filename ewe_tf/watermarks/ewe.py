@@ -165,14 +165,14 @@ class EWE:
         parts = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            parts.append(f"{field.name}={_brief(value)}")
+            parts.append(f"{field.name}={brief(value)}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def fit(self, task):
         """Trains and marks the model; see `ewe_tf.fit`."""
         names = task.classifier.layer_names(self.layers)
         source = sources.resolve(self.source, task.data, task.classifier.input_shape)
-        choices = _choices(source, self.target, task.data)
+        choices = target_choices(source, self.target, task.data)
         rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
         fixed = self.target != "auto" and len(source.choices) == 1
         if not fixed and not self._innocent_count:
@@ -421,7 +421,7 @@ class EWE:
         }
         return {
             **settings,
-            "source": _described(self.source),
+            "source": described(self.source),
             "source_class": pair.source,
             "target": pair.target,
             "layers": list(names),
@@ -433,7 +433,7 @@ class EWE:
         }
 
 
-def _choices(source, target, data):
+def target_choices(source, target, data):
     """For each source class the target classes that it may be paired with."""
     present = np.unique(data.labels).tolist()
     if target != "auto" and target not in present:
@@ -466,7 +466,7 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _described(source):
+def described(source):
     if isinstance(source, tuple):
         return {
             "inputs": array_digest(np.asarray(source[0])),
@@ -477,9 +477,9 @@ def _described(source):
     return {"inputs": array_digest(np.asarray(source))}
 
 
-def _brief(value):
+def brief(value):
     if isinstance(value, np.ndarray):
         return f"<{value.dtype} {value.shape}>"
     if isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
-        return f"({', '.join(_brief(v) for v in value)})"
+        return f"({', '.join(brief(v) for v in value)})"
     return repr(value)
