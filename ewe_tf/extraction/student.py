@@ -1,11 +1,16 @@
 """The student: the thief's own classifier, checked, trained and handed back compiled."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from ewe_tf.extraction.tempered import TemperedKLDivergence
+from ewe_tf.extraction.tempered import logits_behind
 from ewe_tf.oracle.output_activation import output_activation
+
+PREDICTION_ROWS = 512
 
 
 class Student:
@@ -48,32 +53,33 @@ class Student:
         self._training = training
         self._initial = model.get_weights()
 
-    def fit(self, x, targets, temperature=1.0):
+    def fit(self, x, targets, temperature=1.0, epochs=None):
         """Trains the model, from the weights that it came with.
 
         Args:
             x: `(rows, ...)`.
             targets: `(rows, classes)` float32 probabilities, softened at `temperature`.
             temperature: temperature of the loss.
+            epochs: epochs, or None for the attack's.
         """
         training = self._training
-        self.model.set_weights(self._initial)
-        self.compile(TemperedKLDivergence(temperature, self.logits))
+        epochs = training.epochs if epochs is None else epochs
+        self.restart(temperature)
         order = np.random.default_rng(training.seed).permutation(len(x))
         held_back = int(training.validation_split * len(x))
         kept, checked = order[held_back:], order[:held_back]
         callbacks = []
         if training.late_rate != 1.0:
-            callbacks.append(_late_rate(training.epochs, training.late_rate))
+            callbacks.append(_late_rate(epochs, training.late_rate))
         validation = None
         if held_back:
             validation = (x[checked], targets[checked])
             callbacks.append(
-                keras.callbacks.EarlyStopping(patience=training.epochs, restore_best_weights=True)
+                keras.callbacks.EarlyStopping(patience=epochs, restore_best_weights=True)
             )
         self.model.fit(
-            _batches(x[kept], targets[kept], training),
-            epochs=training.epochs,
+            _batches(x[kept], targets[kept], epochs, training),
+            epochs=epochs,
             steps_per_epoch=-(-len(kept) // training.batch_size),
             validation_data=validation,
             validation_batch_size=training.batch_size,
@@ -82,11 +88,68 @@ class Student:
             verbose=training.verbose,
         )
 
-    def compile(self, loss):
-        """Compiles the model with a new optimizer of the attack's kind."""
+    def restart(self, temperature=1.0):
+        """Puts back the weights that the model came with, and compiles it for training."""
+        self.model.set_weights(self._initial)
         self.model.compile(
-            optimizer=self._training.make_optimizer(), loss=loss, metrics=["accuracy"]
+            optimizer=self._training.make_optimizer(),
+            loss=TemperedKLDivergence(temperature, self.logits),
+            metrics=["accuracy"],
         )
+
+    def step(self, x, targets):
+        """One training step on a batch, after `restart`. Returns the loss before it."""
+        self.model.reset_metrics()
+        return float(self.model.train_on_batch(x, targets, return_dict=True)["loss"])
+
+    def probabilities(self, x):
+        """Probabilities `(rows, classes)` float32 that the student gives now."""
+        parts = [np.exp(self._forward(part)) for part in self._parts(x)]
+        return np.concatenate(parts) if parts else np.zeros((0, self.num_classes), np.float32)
+
+    def input_gradient(self, x, weights):
+        """Gradient of the weighted log-probabilities at each input.
+
+        Args:
+            x: `(rows, ...)` float32.
+            weights: `(rows, classes)` float32.
+
+        Returns:
+            `(rows, ...)` float32: the gradient of sum_c weights[c] log p_c(x).
+        """
+        pairs = zip(self._parts(x), self._parts(weights), strict=True)
+        return np.concatenate([self._gradient(*pair).numpy() for pair in pairs])
+
+    def _parts(self, x):
+        for start in range(0, len(x), PREDICTION_ROWS):
+            yield tf.convert_to_tensor(x[start : start + PREDICTION_ROWS])
+
+    def _logits_of(self, x):
+        outputs = self.model(x, training=False)
+        return tf.cast(outputs if self.logits else logits_behind(outputs), tf.float32)
+
+    @functools.cached_property
+    def _forward(self):
+        def log_probabilities(x):
+            return tf.nn.log_softmax(self._logits_of(x))
+
+        return tf.function(log_probabilities, reduce_retracing=True, autograph=False)
+
+    @functools.cached_property
+    def _gradient(self):
+        # The gradient of log p_c is sum_k p_k (grad z_c - grad z_k). Left to the tape, its
+        # factor 1 - p_c would cancel to nonsense where the student is sure.
+        others = 1 - tf.eye(self.num_classes)
+
+        def gradient(x, weights):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                logits = self._logits_of(x)
+            p = tf.nn.softmax(logits)
+            factors = weights * tf.matmul(p, others) - p * tf.matmul(weights, others)
+            return tape.gradient(logits, x, output_gradients=factors)
+
+        return tf.function(gradient, reduce_retracing=True, autograph=False)
 
     def finish(self):
         """The model, compiled for integer labels; its optimizer is kept."""
@@ -124,7 +187,7 @@ def _late_rate(epochs, factor):
     return keras.callbacks.LearningRateScheduler(schedule)
 
 
-def _batches(x, targets, training):
+def _batches(x, targets, epochs, training):
     """Batches of all epochs; every epoch is one pass in an order that `seed` decides."""
     rows, columns = tf.constant(x), tf.constant(targets)
     seed = int(np.random.SeedSequence(training.seed).generate_state(1)[0] >> 1)
@@ -136,7 +199,7 @@ def _batches(x, targets, training):
     def gather(order):
         return tf.gather(rows, order), tf.gather(columns, order)
 
-    batches = tf.data.Dataset.range(training.epochs).flat_map(one_pass).map(gather)
+    batches = tf.data.Dataset.range(epochs).flat_map(one_pass).map(gather)
     if training.augmentation is not None:
         batches = batches.map(lambda x, y: (augment(training.augmentation, x), y))
     return batches.prefetch(2)
