@@ -52,6 +52,7 @@ class Student:
         self.logits = _gives_logits(model, np.asarray(outputs, np.float32))
         self._training = training
         self._initial = model.get_weights()
+        self._fresh_optimizer = None
 
     def fit(self, x, targets, temperature=1.0, epochs=None):
         """Trains the model, from the weights that it came with.
@@ -89,13 +90,23 @@ class Student:
         )
 
     def restart(self, temperature=1.0):
-        """Puts back the weights that the model came with, and compiles it for training."""
+        """Puts back the weights that the model came with, ready for training.
+
+        Rounds share one compiled training step: the optimizer's state is put back as well.
+        """
         self.model.set_weights(self._initial)
-        self.model.compile(
-            optimizer=self._training.make_optimizer(),
-            loss=TemperedKLDivergence(temperature, self.logits),
-            metrics=["accuracy"],
-        )
+        if self._fresh_optimizer is None or self.model.loss.temperature != temperature:
+            self.model.compile(
+                optimizer=self._training.make_optimizer(),
+                loss=TemperedKLDivergence(temperature, self.logits),
+                metrics=["accuracy"],
+            )
+            self.model.optimizer.build(self.model.trainable_variables)
+            self._fresh_optimizer = [v.numpy() for v in self.model.optimizer.variables]
+        for variable, value in zip(
+            self.model.optimizer.variables, self._fresh_optimizer, strict=True
+        ):
+            variable.assign(value)
 
     def step(self, x, targets):
         """One training step on a batch, after `restart`. Returns the loss before it."""

@@ -13,9 +13,9 @@ from ewe_tf.oracle import Oracle
 @pytest.mark.parametrize(
     "settings, needed",
     [
-        (dict(rounds=3), 7 * 8),
-        (dict(rounds=4, reservoir_after=2, reservoir=5), 7 * 4 + 5 + 5),
-        (dict(rounds=2, reservoir_after=0, reservoir=100), 7 * 4),
+        (dict(rounds=2), 7 * 4),
+        (dict(rounds=3, reservoir_after=1, reservoir=5), 7 * 2 + 5 + 5),
+        (dict(rounds=1, reservoir_after=0, reservoir=100), 7 * 2),
     ],
 )
 def test_sends_exactly_what_it_says(teacher, queries, make_student, settings, needed):
