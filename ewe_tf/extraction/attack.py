@@ -21,7 +21,8 @@ class Attack(abc.ABC):
         epochs: epochs of training of the student.
         batch_size: rows of a training step.
         learning_rate: its learning rate.
-        late_rate: factor on the learning rate in the last quarter of the epochs.
+        late_rate: factor on the learning rate in the last quarter of the epochs (`epochs // 4`);
+            1 where the optimizer's configuration holds a schedule.
         optimizer: `None` for Adam, the name of a Keras optimizer, or its configuration, a dict
             as `keras.optimizers.serialize` gives it; a learning rate in there counts.
         augmentation: `None`, or a callable from a batch `(rows, ...)` to a batch of the same
@@ -93,9 +94,9 @@ class Attack(abc.ABC):
 
         Raises:
             BudgetExceeded: if the oracle's budget has fewer than `queries_needed(rows)` left.
-            TypeError, ValueError: if student, queries and oracle do not fit each other.
-                Nothing has been sent whenever one of these is raised, save that an oracle whose
-                number of classes was unknown is found out by its first answers.
+            TypeError, ValueError: if student, queries and oracle do not fit each other. Nothing
+                has been sent then, except where an oracle does not know its number of classes
+                before its first answers, or answers nothing at all.
         """
         return self._steal(oracle, student, queries, self.collect)
 
@@ -133,6 +134,11 @@ class Attack(abc.ABC):
                 f"Received: {self.optimizer!r}"
             )
         config = {"learning_rate": self.learning_rate, **self.optimizer.get("config", {})}
+        if isinstance(config["learning_rate"], dict) and self.late_rate != 1.0:
+            raise ValueError(
+                "`late_rate` must be 1 where `optimizer` has a learning rate schedule. "
+                f"Received: late_rate={self.late_rate}"
+            )
         return keras.optimizers.get({**self.optimizer, "config": config})
 
 

@@ -29,7 +29,8 @@ class Student:
 
     Raises:
         TypeError: if `model` is not a Keras model.
-        ValueError: if it does not take the queries or is no classifier.
+        ValueError: if it does not take the queries or is no classifier, or the augmentation
+            changes the shape of a batch.
     """
 
     def __init__(self, model, example, training):
@@ -47,6 +48,7 @@ class Student:
                 "`student` must be a classifier with one output row (classes,) for each input "
                 f"and at least two classes. Received: output shape {tuple(shape)}"
             )
+        _check_augmentation(training.augmentation, example)
         self.model = model
         self.num_classes = int(shape[1])
         self.logits = _gives_logits(model, np.asarray(outputs, np.float32))
@@ -221,3 +223,15 @@ def augment(augmentation, x):
     if isinstance(augmentation, keras.Layer):
         return augmentation(x, training=True)
     return augmentation(x)
+
+
+def _check_augmentation(augmentation, example):
+    """Tries the augmentation, before queries are spent on rows that it cannot augment."""
+    if augmentation is None:
+        return
+    shape = tuple(augment(augmentation, tf.convert_to_tensor(example)).shape)
+    if shape != example.shape:
+        raise ValueError(
+            "`augmentation` must keep the shape of a batch. "
+            f"Received: shape {shape} from {example.shape}"
+        )
