@@ -31,6 +31,8 @@ def _parts(name, rows, seed):
 @functools.lru_cache(maxsize=2)
 def _source(name, input_shape, rows):
     """Out-of-distribution inputs and labels fitted to the task's shape."""
+    if name == "patterns":
+        return datasets.patterns(rows, input_shape)
     other = datasets.load(name)
     images = datasets.resize_like(other.x_train[:rows], input_shape)
     return images, other.y_train[:rows]
@@ -42,6 +44,7 @@ def _part(config, name):
 
 
 def _compiled(config, input_shape, num_classes):
+    keras.backend.clear_session()
     keras.utils.set_random_seed(config["seed"])
     model = models.build(config["architecture"], input_shape, num_classes, seed=config["seed"])
     training = config["training"]
@@ -121,7 +124,7 @@ def _scheme(config, part, innocents):
     name = scheme.pop("name")
     source = config["data"]["source"]
     if source is not None:
-        source = _source(source, part.input_shape, 20_000)
+        source = _source(source, part.input_shape, 10_000)
     arguments = {"source": source, "innocents": innocents, **scheme}
     if isinstance(arguments.get("rehearsal"), dict):
         arguments["rehearsal"] = ewe_tf.Rehearsal(**arguments["rehearsal"])
@@ -136,6 +139,7 @@ def _scheme(config, part, innocents):
 def stolen(config, inputs, folder):
     """The thief: asks the victim about his own rows, and trains a copy on the answers."""
     part = _part(config, "thief")
+    keras.backend.clear_session()
     victim_model = _model(inputs["victim"])
     keras.utils.set_random_seed(config["seed"])
     student = models.build(
@@ -176,6 +180,7 @@ def judged(config, inputs, folder):
 
 def verdict(config, inputs, folder):
     """What the key says about one suspect: rates on all triggers, and a sequential verdict."""
+    keras.backend.clear_session()
     key = Key.load(inputs["judged"].folder / "key.npz")
     suspect = _model(inputs["suspect"])
     answers = answers_of(key, suspect)

@@ -10,6 +10,7 @@ import time
 
 from absl import app
 from absl import flags
+from absl import logging
 
 from experiments import stages
 from experiments.benchmark import SCHEMES
@@ -53,6 +54,8 @@ def main(benchmark):
 
 
 def _run(argv, benchmark):
+    # What TFDS and TensorFlow say about every file and every retracing is not for people.
+    logging.set_verbosity(logging.ERROR)
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}")
     training = {**benchmark.training, "epochs": FLAGS.epochs}

@@ -23,21 +23,35 @@ def child_seeds(seed, count):
     return [int(child.generate_state(1)[0] >> 1) for child in children]
 
 
-def split_rows(count, rng):
-    """Shuffles the numbers of `count` source images and divides them by purpose.
+def split_rows(images, rng):
+    """Shuffles the rows of source images `(n, ...)` and divides them by purpose.
 
     Half for training (at most 1,000), of the rest two thirds as candidates (at most 1,000), the
-    remainder held out (at most 200).
+    remainder held out (at most 200). Of equal images the first is used.
 
     Returns:
         Dict from purpose (`"training"`, `"candidates"`, `"held_out"`) to rows `(m,)`.
     """
-    order = rng.permutation(count)
+    order = rng.permutation(distinct(images))
+    count = len(order)
     training = min(count // 2, MOST["training"])
     held_out = min((count - training) // 3, MOST["held_out"])
     candidates = min(count - training - held_out, MOST["candidates"])
     ends = np.cumsum([training, candidates, held_out])
     return dict(zip(MOST, np.split(order[: ends[-1]], ends[:-1]), strict=True))
+
+
+def distinct(images):
+    """Rows `(m,)` of the first of equal images."""
+    first = {}
+    for row, found in enumerate(map(digest, images)):
+        first.setdefault(found, row)
+    return np.fromiter(first.values(), np.int64)
+
+
+def digest(image):
+    """16 bytes that tell one image from another of the same shape and dtype."""
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 
 
 def shuffled_pixels(images, rng):

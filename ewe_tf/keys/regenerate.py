@@ -100,7 +100,7 @@ def regenerate(key, images, classes=None):
     if not check("rows", len(sources) > 0, f"{len(sources)} source images of the class"):
         return Regeneration(tuple(checks), exact, published)
     seeds = generator.child_seeds(key.seed, generator.CONTROLS + 1)
-    rows = generator.split_rows(len(sources), np.random.default_rng(seeds[generator.SPLIT]))
+    rows = generator.split_rows(sources, np.random.default_rng(seeds[generator.SPLIT]))
     kept = np.array(origin["kept"], np.int64)
     if not check(
         "selection",

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from ewe_tf.losses import soft_nearest_neighbor_loss
-from ewe_tf.watermarks.batches import _draw as draw
-from ewe_tf.watermarks.batches import _interleave as interleave
+from ewe_tf.watermarks.batches import draw as draw
+from ewe_tf.watermarks.batches import interleave as interleave
 
 # A temperature of 0 or below would turn the kernel upside down.
 _LEAST_TEMPERATURE = 1e-4

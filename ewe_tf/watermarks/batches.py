@@ -40,42 +40,43 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
         seed: seed of the order of triggers and targets.
 
     Returns:
-        A dataset of `(x, y, weights)` with `replicas * layout.rows` rows; `y` is one-hot
-        float32. One epoch is one pass over the task data.
+        An endless dataset of `(x, y, weights)` with `replicas * layout.rows` rows; `y` is
+        one-hot float32. One pass over the task data is `data.batches` batches.
     """
     targets = data.x[data.labels == target]
     targets = targets if layout.targets else targets[:1]
     parts = (
         data.stream(),
-        _draw(triggers, replicas * layout.triggers, seed),
-        _draw(targets, max(1, replicas * layout.targets), seed + 1),
+        draw(triggers, replicas * layout.triggers, seed),
+        draw(targets, max(1, replicas * layout.targets), seed + 1),
     )
     answer = tf.one_hot(target, data.num_classes)
 
     def assemble(task, triggers, targets):
         x, y, weights = task
         if data.sparse:
-            y = tf.one_hot(tf.reshape(y, [-1]), data.num_classes)
+            y = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int64), data.num_classes)
         blocks = [(x, tf.cast(y, tf.float32), weights)]
         for rows in (triggers, targets)[: 1 + bool(layout.targets)]:
             count = tf.shape(rows)[0]
             labels = tf.tile(answer[None], [count, 1])
             blocks.append((rows, labels, tf.ones([count])))
-        return tuple(_interleave(column, replicas) for column in zip(*blocks, strict=True))
+        columns = (interleave(column, replicas) for column in zip(*blocks, strict=True))
+        # A strategy must see the number of rows to cut batches, not the streams behind them.
+        return tuple(tf.ensure_shape(c, [replicas * layout.rows, *c.shape[1:]]) for c in columns)
 
     batches = tf.data.Dataset.zip(*parts).map(assemble, num_parallel_calls=tf.data.AUTOTUNE)
-    batches = batches.apply(tf.data.experimental.assert_cardinality(data.batches))
     return batches.prefetch(2)
 
 
-def _draw(rows, count, seed):
+def draw(rows, count, seed):
     """An endless stream of `count` rows at a time, every row once before any comes again."""
     rows = tf.constant(np.ascontiguousarray(rows))
     order = tf.data.Dataset.range(len(rows)).shuffle(len(rows), seed=seed).repeat()
     return order.batch(count).map(lambda i: tf.gather(rows, i))
 
 
-def _interleave(parts, replicas):
+def interleave(parts, replicas):
     """Concatenates parts so that replica r's share of each forms the r-th block."""
     if replicas == 1:
         return tf.concat(parts, axis=0)
