@@ -51,6 +51,9 @@ class EWE:
         hull_weight: weight of the mean cross-entropy of the hull rows; 0 for no hull mixing.
         snnl_weight: weight of the normalised SNNL; 0 for no entanglement.
         hull_share: largest share of a trigger in a hull row, in (0, 1].
+        control_weight: weight of the mean cross-entropy of the control rows, the triggers'
+            matched controls, to the answers that the model gave before; 0 for none. They keep
+            the mark from spreading to whatever is strange, which would be no evidence.
         rows: trigger rows of a step (and as many hull rows, and target rows).
         layers: names of the layers to entangle (`"backbone/conv5"` within a nested model);
             `None` for the last hidden one.
@@ -83,6 +86,7 @@ class EWE:
     hull_weight: float = 0.05
     snnl_weight: float = 0.05
     hull_share: float = 0.5
+    control_weight: float = 0.05
     rows: int = 16
     layers: tuple | None = None
     distance: str = "cosine"
@@ -95,7 +99,7 @@ class EWE:
     other_architecture: object = None
 
     def __post_init__(self):
-        for name in ("trigger_weight", "hull_weight", "snnl_weight"):
+        for name in ("trigger_weight", "hull_weight", "snnl_weight", "control_weight"):
             value = getattr(self, name)
             if not _is_number(value) or not 0 <= value < np.inf:
                 raise ValueError(f"`{name}` must be a number >= 0. Received: {value!r}")
@@ -152,7 +156,7 @@ class EWE:
         The same triggers and stages as `EWE` without SNNL and hull rows (in the spirit of Adi
         et al., USENIX Security 2018).
         """
-        return cls(**{"snnl_weight": 0.0, "hull_weight": 0.0, **arguments})
+        return cls(**{"snnl_weight": 0.0, "hull_weight": 0.0, "control_weight": 0.0, **arguments})
 
     @staticmethod
     def paper(**arguments):
@@ -228,7 +232,19 @@ class EWE:
         )
 
         progress.stage("Entangled training", f"{self.epochs} epochs")
-        weights = Weights(self.trigger_weight, self.hull_weight, self.snnl_weight, self.hull_share)
+        weights = Weights(
+            self.trigger_weight,
+            self.hull_weight,
+            self.snnl_weight,
+            self.hull_share,
+            self.control_weight,
+        )
+
+        def controls(images):
+            return making.controls(rule, images, np.random.default_rng(seeds[6]))
+
+        training_controls = controls(split.training)
+        answers = task.classifier.probabilities(training_controls)
         replicas = task.classifier.model.distribute_strategy.num_replicas_in_sync
         model = task.classifier.model
         with (
@@ -246,7 +262,15 @@ class EWE:
                     task.data.sparse,
                     seeds[3],
                 )
-            batches = mixed_batches(task.data, training, pair.target, layout, replicas, seeds[4])
+            batches = mixed_batches(
+                task.data,
+                training,
+                pair.target,
+                layout,
+                replicas,
+                seeds[4],
+                (training_controls, answers),
+            )
             history["entangled"] = stages.train_with(
                 trainer, batches, self.epochs, *keras_arguments, steps=task.data.batches
             )
@@ -265,9 +289,6 @@ class EWE:
                 seeds[5],
                 progress,
             )
-
-        def controls(images):
-            return making.controls(rule, images, np.random.default_rng(seeds[6]))
 
         key = TriggerKey(
             triggers=candidates[kept],
@@ -294,7 +315,12 @@ class EWE:
                 f"rows, at least {self.rows} (the scheme's `rows`). Received: "
                 f"batch_size={task.data.batch_size}"
             )
-        return Layout(rows, self.rows, self.rows if self.snnl_weight else 0)
+        return Layout(
+            rows,
+            self.rows,
+            self.rows if self.snnl_weight else 0,
+            self.rows if self.control_weight else 0,
+        )
 
     def _patch_and_ascent(self, source, value_range):
         patch, ascent = self.patch, self.ascent
@@ -413,6 +439,7 @@ class EWE:
                 "hull_weight",
                 "snnl_weight",
                 "hull_share",
+                "control_weight",
                 "rows",
                 "distance",
                 "keys",
