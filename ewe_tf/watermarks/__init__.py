@@ -2,8 +2,8 @@
 
 from ewe_tf.watermarks.control import Control
 from ewe_tf.watermarks.ewe import EWE
-from ewe_tf.watermarks.in_house import Rehearsal
 from ewe_tf.watermarks.paper import PaperEWE
 from ewe_tf.watermarks.protected import Protected
+from ewe_tf.watermarks.rehearsal import Rehearsal
 
 __all__ = ["EWE", "Control", "PaperEWE", "Protected", "Rehearsal"]
