@@ -9,7 +9,10 @@ from ewe_tf.verification.binomial import clopper_pearson
 from ewe_tf.verification.binomial import lower_bound
 from ewe_tf.verification.binomial import upper_bound
 from ewe_tf.verification.binomial import wilson
+from ewe_tf.verification.bundle import BundleError
 from ewe_tf.verification.calibration import calibrate
+from ewe_tf.verification.check import BundleCheck
+from ewe_tf.verification.check import check_bundle
 from ewe_tf.verification.contrast import ContrastEProcess
 from ewe_tf.verification.cover import Cover
 from ewe_tf.verification.decoys import decoy_p_value
@@ -49,6 +52,8 @@ from ewe_tf.verification.verify import verify
 
 __all__ = [
     "BetaBinomial",
+    "BundleCheck",
+    "BundleError",
     "ContrastEProcess",
     "Cover",
     "EProcess",
@@ -65,6 +70,7 @@ __all__ = [
     "binomial_p_value",
     "binomial_power",
     "calibrate",
+    "check_bundle",
     "clopper_pearson",
     "conformal_p_value",
     "critical_hits",

@@ -22,6 +22,7 @@ def verify(
     cover=None,
     bundle=None,
     seed=None,
+    name=None,
     verbose="auto",
 ):
     """Asks a suspect the key's triggers and their controls, and weighs the answers.
@@ -56,6 +57,7 @@ def verify(
             many; they count as queries.
         bundle: path of an evidence bundle to write (`ewe_tf.verification.check_bundle`).
         seed: of the order of the queries; `None` derives it from the key's commitment.
+        name: what the verdict calls the suspect; `None`: its path, URL or class.
         verbose: whether to tell the progress on stderr; `"auto"`: at a terminal, when it takes
             long.
 
@@ -98,7 +100,7 @@ def verify(
         scores=oracle.answers == "probabilities" and len(ranks) >= LEAST_FAMILIES,
     )
     null_rate, _ = calibration.null_rate_of(key, triggers)
-    transcript = ask(oracle, key, settings, null_rate, cover, _described(suspect), verbose)
+    transcript = ask(oracle, key, settings, null_rate, cover, name or _described(suspect), verbose)
     verdict = judge(key, settings, transcript)
     if bundle is not None:
         from ewe_tf.verification.bundle import write_bundle
