@@ -4,6 +4,7 @@ from ewe_tf.keys.digest import array_digest
 from ewe_tf.keys.digest import model_digest
 from ewe_tf.keys.file import KeyFileError
 from ewe_tf.keys.key import Key
+from ewe_tf.keys.signal import SignalKey
 from ewe_tf.keys.triggers import TriggerKey
 
-__all__ = ["Key", "KeyFileError", "TriggerKey", "array_digest", "model_digest"]
+__all__ = ["Key", "KeyFileError", "SignalKey", "TriggerKey", "array_digest", "model_digest"]

@@ -1,8 +1,10 @@
 """Watermarking schemes: configuration objects with one verb, `fit`."""
 
+from ewe_tf.watermarks.answering import Defended
 from ewe_tf.watermarks.control import Control
+from ewe_tf.watermarks.dynamarks import DynaMarks
 from ewe_tf.watermarks.ewe import EWE
 from ewe_tf.watermarks.in_house import Rehearsal
 from ewe_tf.watermarks.protected import Protected
 
-__all__ = ["EWE", "Control", "Protected", "Rehearsal"]
+__all__ = ["EWE", "Control", "Defended", "DynaMarks", "Protected", "Rehearsal"]
