@@ -1,4 +1,4 @@
-"""Programs: one thin file for each benchmark, over a shared runner."""
+"""Programs: one thin file for each benchmark, over one runner of cached stages."""
 
 from experiments._quiet import import_tensorflow
 

@@ -24,8 +24,8 @@ class TriggerKey(Key):
         triggers: `(keys, ...)` float32: the triggers that a verification queries first.
         labels: `(keys,)` int64: the answer expected to each.
         controls: as `triggers`: the matched control of each. The source image without patch
-            and perturbation; for sources that are used as they are, another image of the same
-            origin that is not of the key's rule.
+            and perturbation; for sources that are used as they are, the same image with its
+            pixels in another order.
         held_out: `(held_out, ...)` float32: triggers of the same rule that neither training
             nor the selection of keys has seen.
         held_out_labels, held_out_controls: as above, for the held-out triggers.

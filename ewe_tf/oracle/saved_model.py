@@ -29,7 +29,7 @@ class SavedModel(BlackBox):
         self.path = find(path)
         try:
             self._model = tf.saved_model.load(str(self.path))
-        except (OSError, ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
+        except Exception as error:  # TensorFlow raises many types on a damaged folder.
             raise ValueError(f"TensorFlow cannot load {str(self.path)!r}: {error}") from error
         self._function = self._choose_signature(signature)
         self._input, spec = self._single_input()

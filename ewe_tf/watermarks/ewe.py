@@ -242,16 +242,13 @@ class EWE:
                 seeds[5],
                 progress,
             )
-        rng = np.random.default_rng(seeds[6])
-        others = source.images[~np.isin(source.classes, [pair.source])]
-        others = others[:0] if source.in_distribution else others
         key = TriggerKey(
             triggers=candidates[kept],
             labels=np.full(len(kept), pair.target),
-            controls=making.controls(rule, split.candidates[kept], others, rng),
+            controls=making.controls(rule, split.candidates[kept], np.random.default_rng(seeds[6])),
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=making.controls(rule, split.held_out, others, rng),
+            held_out_controls=making.controls(rule, split.held_out, np.random.default_rng(seeds[6])),
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
             settings=self._settings(names, pair, rule, rehearsal),

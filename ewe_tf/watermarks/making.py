@@ -79,25 +79,26 @@ def make_rule(classifier, layers, patch, ascent, images, targets, target, distan
     return Rule(patch, position, ascent, objective, value_range)
 
 
-def controls(rule, images, others, rng):
+def controls(rule, images, rng):
     """The matched control `(n, ...)` of each trigger.
 
     Where the rule changes images, the unchanged source image. Where source images are used as
-    they are, an image of another class of the same out-of-distribution source; if there is no
-    other class, the same image with its quadrants exchanged: the same values, another picture.
+    they are, the same image with its pixels in another order, one order for all: every value
+    is still there, the picture is not. A suspect that gives the target to whatever is strange
+    to it gives it to these as well.
 
     Args:
         rule: the `Rule`.
         images: `(n, ...)` source images of the triggers.
-        others: `(m, ...)` images of the source's other classes; may be empty.
-        rng: NumPy generator.
+        rng: NumPy generator that the order is drawn from.
     """
     if rule.changes_images:
         return np.ascontiguousarray(images, np.float32)
-    if len(others):
-        return np.ascontiguousarray(others[rng.integers(len(others), size=len(images))])
-    axes = tuple(range(1, min(images.ndim, 3)))
-    return np.roll(images, [images.shape[a] // 2 for a in axes], axes)
+    # The last axis of images holds the channels of a pixel, which stay together.
+    channels = images.shape[-1] if images.ndim > 3 else 1
+    pixels = images.reshape(len(images), -1, channels)
+    shuffled = pixels[:, rng.permutation(pixels.shape[1])]
+    return np.ascontiguousarray(shuffled.reshape(images.shape), np.float32)
 
 
 class _objective:

@@ -21,6 +21,7 @@ def train_task(classifier, data, epochs, callbacks, validation_data, verbose):
         callbacks=callbacks,
         validation_data=validation_data,
         verbose=verbose,
+        shuffle=False,
     )
     return history.history
 
@@ -34,6 +35,7 @@ def train_further(classifier, data, epochs, learning_rate, callbacks, validation
             callbacks=callbacks,
             validation_data=validation_data,
             verbose=verbose,
+            shuffle=False,
         )
     return history.history
 
@@ -57,6 +59,7 @@ def train_with(trainer, batches, epochs, callbacks, validation_data, verbose):
         callbacks=callbacks,
         validation_data=validation_data,
         verbose=verbose,
+        shuffle=False,
     )
     return history.history
 

@@ -63,7 +63,7 @@ def test_float_file_answers_as_the_model(model, rows, convert):
 @pytest.mark.parametrize("kind", [tf.int8, tf.uint8])
 def test_quantised_file_takes_and_gives_real_numbers(model, rows, convert, kind):
     path = convert(kind)
-    interpreter = tf.lite.Interpreter(str(path))
+    interpreter = LiteRT(path)._interpreter
     assert interpreter.get_input_details()[0]["dtype"] == kind.as_numpy_dtype
     expected = model.predict(rows, verbose=0)
     answers = Oracle(path).predict(rows)
@@ -88,9 +88,9 @@ def test_file_with_a_fixed_batch(model, rows, tmp_path):
 
 def test_quantisation_by_hand():
     details = {"dtype": np.int8, "quantization": (0.5, -3)}
-    stored = quantise(np.array([0.0, 1.0, -0.75, 1000.0, -1000.0]), details)
-    assert stored.tolist() == [-3, -1, -5, 127, -128]
-    np.testing.assert_allclose(dequantise(stored[:2], details), [0.0, 1.0])
+    stored = quantise(np.array([0.0, 1.0, 0.9, -0.9, 1000.0, -1000.0]), details)
+    assert stored.tolist() == [-3, -1, -1, -5, 127, -128]
+    np.testing.assert_allclose(dequantise(stored[:4], details), [0.0, 1.0, 1.0, -1.0])
 
 
 def test_damaged_file(tmp_path):

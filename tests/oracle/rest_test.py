@@ -11,6 +11,8 @@ from ewe_tf.oracle import BudgetExceeded
 from ewe_tf.oracle import Ledger
 from ewe_tf.oracle import Oracle
 from ewe_tf.oracle import Remote
+from ewe_tf.oracle.patience import Deadline
+from ewe_tf.oracle.patience import RateLimit
 from ewe_tf.oracle.serving_json import Refusal
 from ewe_tf.oracle.serving_json import decode
 from ewe_tf.oracle.serving_json import encode
@@ -234,6 +236,16 @@ def test_a_wait_past_the_deadline_is_not_waited_for(script):
     oracle = Oracle(remote(script), answers="label")
     assert oracle.predict(X).tolist() == [-1] * 5
     assert oracle.ledger.refusals == {"HTTP 429": 5}
+
+
+def test_retry_after_is_waited_for_by_all_threads(script, monkeypatch):
+    slept, paused = [], []
+    monkeypatch.setattr(Deadline, "sleep", lambda self, seconds: slept.append(seconds) or True)
+    monkeypatch.setattr(RateLimit, "pause", lambda self, seconds: paused.append(seconds))
+    script.faults = [reply(429, Retry_After="7")]
+    np.testing.assert_allclose(Oracle(remote(script)).predict(X), ANSWERS, atol=1e-6)
+    assert max(slept) == 7
+    assert paused == [7]
 
 
 def test_concurrent_requests_keep_the_order(script):

@@ -1,0 +1,22 @@
+"""Attacks that steal a model through an oracle.
+
+Every attack is a frozen dataclass with one verb:
+
+```python
+oracle = ewe_tf.Oracle("served/mnist", answers="label", budget=10_000)
+attack = ewe_tf.extraction.LabelOnly(epochs=20)
+attack.queries_needed(len(images))  # rows that it will send, exactly
+copy = attack.run(oracle, student, images)
+```
+
+`student` is a Keras classifier of any architecture, trained in place. A query is one row sent.
+An attack that needs more rows than the oracle's budget has left raises `BudgetExceeded` before it
+sends anything.
+
+A copy is a model like any other, so a second hop is the same attack on an oracle of the copy:
+`attack.run(ewe_tf.Oracle(copy), second_student, images)`.
+"""
+
+from ewe_tf.extraction.attack import Attack as Attack
+from ewe_tf.extraction.distillation import Distillation as Distillation
+from ewe_tf.extraction.label_only import LabelOnly as LabelOnly

@@ -1,0 +1,195 @@
+"""Stages of an experiment, one function for each party: owner, thief, stranger and judge.
+
+Each takes `(config, inputs, folder)` (see `experiments.stages`), so everything that it depends
+on is in its configuration or in its inputs, and its results are JSON beside the files that it
+leaves: `model.keras`, `key.npz`.
+"""
+
+import functools
+
+import keras
+import numpy as np
+
+import ewe_tf
+from ewe_tf import datasets
+from ewe_tf import extraction
+from ewe_tf import models
+from ewe_tf.keys import Key
+from ewe_tf.verification import calibrate
+from ewe_tf.verification.calibration import answers_of
+
+EXTRACTION = {"label-only": extraction.LabelOnly, "soft": extraction.Distillation}
+
+
+@functools.lru_cache(maxsize=2)
+def _parts(name, rows, seed):
+    """Disjoint parts of a data set: the victim's, the thief's and the strangers' rows."""
+    whole = datasets.load(name)
+    return datasets.split(whole, {"victim": rows, "thief": rows, "stranger": rows}, seed)
+
+
+@functools.lru_cache(maxsize=2)
+def _source(name, input_shape, rows):
+    """Out-of-distribution inputs and labels fitted to the task's shape."""
+    other = datasets.load(name)
+    images = datasets.resize_like(other.x_train[:rows], input_shape)
+    return images, other.y_train[:rows]
+
+
+def _part(config, name):
+    data = config["data"]
+    return _parts(data["task"], data["rows"], data["seed"])[name]
+
+
+def _compiled(config, input_shape, num_classes):
+    keras.utils.set_random_seed(config["seed"])
+    model = models.build(config["architecture"], input_shape, num_classes, seed=config["seed"])
+    training = config["training"]
+    optimizer = keras.optimizers.get(
+        {"class_name": training["optimizer"], "config": {"learning_rate": training["rate"]}}
+    )
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def _accuracy(model, part):
+    return float(model.evaluate(part.x_test, part.y_test, batch_size=500, verbose=0)[1])
+
+
+def _fit(model, part, watermark, config):
+    training = config["training"]
+    return ewe_tf.fit(
+        model,
+        part.x_train,
+        part.y_train,
+        watermark=watermark,
+        epochs=training["epochs"],
+        batch_size=training["batch_size"],
+        verbose=0,
+        seed=config["seed"],
+    )
+
+
+def unmarked(config, inputs, folder):
+    """A model without a mark: clean twin (the victim's data), or stranger (other data).
+
+    `share` of the part's rows is used, drawn by the seed.
+    """
+    part = _part(config, config["part"])
+    count = len(part.x_train)
+    rows = np.random.default_rng(config["seed"]).permutation(count)
+    rows = np.sort(rows[: round(config["share"] * count)])
+    model = _compiled(config, part.input_shape, part.num_classes)
+    training = config["training"]
+    control = ewe_tf.Control(training["further_epochs"], training["further_rate"])
+    ewe_tf.fit(
+        model,
+        part.x_train[rows],
+        part.y_train[rows],
+        watermark=control,
+        epochs=training["epochs"],
+        batch_size=training["batch_size"],
+        verbose=0,
+        seed=config["seed"],
+    )
+    model.save(folder / "model.keras")
+    return {"accuracy": _accuracy(model, part)}
+
+
+def victim(config, inputs, folder):
+    """The owner: trains and marks a model. Inputs `innocent…` choose its class pair."""
+    part = _part(config, "victim")
+    model = _compiled(config, part.input_shape, part.num_classes)
+    innocents = [_model(r) for name, r in sorted(inputs.items()) if name.startswith("innocent")]
+    protected = _fit(model, part, _scheme(config, part, innocents), config)
+    model.save(folder / "model.keras")
+    protected.key.save(folder / "key.npz")
+    answers = answers_of(protected.key, model)
+    return {
+        "accuracy": _accuracy(model, part),
+        "held_out": answers["held_out"],
+        "keys": answers["keys"],
+        "controls": answers["controls"],
+        "pair": protected.history["pair"],
+        "rehearsal": protected.history.get("rehearsal"),
+        "commitment": protected.key.commitment(),
+    }
+
+
+def _scheme(config, part, innocents):
+    scheme = dict(config["scheme"])
+    name = scheme.pop("name")
+    source = config["data"]["source"]
+    if source is not None:
+        source = _source(source, part.input_shape, 20_000)
+    arguments = {"source": source, "innocents": innocents, **scheme}
+    if isinstance(arguments.get("rehearsal"), dict):
+        arguments["rehearsal"] = ewe_tf.Rehearsal(**arguments["rehearsal"])
+    makers = {
+        "ewe": ewe_tf.EWE,
+        "paper": ewe_tf.EWE.paper,
+        "naive": ewe_tf.EWE.naive_backdoor,
+    }
+    return makers[name](**arguments)
+
+
+def stolen(config, inputs, folder):
+    """The thief: asks the victim about his own rows, and trains a copy on the answers."""
+    part = _part(config, "thief")
+    victim_model = _model(inputs["victim"])
+    keras.utils.set_random_seed(config["seed"])
+    student = models.build(
+        config["architecture"], part.input_shape, part.num_classes, seed=config["seed"]
+    )
+    answers = "label" if config["attack"] == "label-only" else "probabilities"
+    oracle = ewe_tf.Oracle(victim_model, answers=answers, budget=len(part.x_train))
+    training = config["training"]
+    attack = EXTRACTION[config["attack"]](
+        epochs=training["epochs"] + training["further_epochs"],
+        batch_size=training["batch_size"],
+        learning_rate=training["rate"],
+        late_rate=0.25,
+        seed=config["seed"],
+    )
+    attack.run(oracle, student, part.x_train)
+    student.save(folder / "model.keras")
+    return {"accuracy": _accuracy(student, part), "queries": oracle.ledger.queries}
+
+
+def judged(config, inputs, folder):
+    """The judge: asks strangers' models about the key, then calibrates the key with them.
+
+    A key that strangers answer too often is recorded as refused, and stays without a
+    calibration: the verdicts on it then have no small null rate to rest on.
+    """
+    key = Key.load(inputs["victim"].folder / "key.npz")
+    strangers = {n: _model(r) for n, r in inputs.items() if n.startswith("stranger")}
+    answers = {name: answers_of(key, model) for name, model in strangers.items()}
+    refused = None
+    try:
+        key = calibrate(key, strangers.values(), names=list(strangers))
+    except ValueError as error:
+        refused = str(error)
+    key.save(folder / "key.npz")
+    return {"answers": answers, "refused": refused}
+
+
+def verdict(config, inputs, folder):
+    """What the key says about one suspect: rates on all triggers, and a sequential verdict."""
+    key = Key.load(inputs["judged"].folder / "key.npz")
+    suspect = _model(inputs["suspect"])
+    answers = answers_of(key, suspect)
+    oracle = ewe_tf.Oracle(suspect, answers="label")
+    result = ewe_tf.verify(key, oracle, alpha=config["alpha"])
+    result.to_json(folder / "verdict.json")
+    return {
+        **answers,
+        "decision": result.decision,
+        "p_value": result.p_value,
+        "queries": result.queries,
+        "reason": result.reason,
+    }
+
+
+def _model(result):
+    return keras.saving.load_model(result.folder / "model.keras")

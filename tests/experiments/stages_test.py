@@ -1,0 +1,310 @@
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from experiments.cache import Cache
+from experiments.progress import Progress
+from experiments.progress import clock
+from experiments.stages import Failure
+from experiments.stages import Stage
+from experiments.stages import run
+
+TOY = """
+import os, time
+import numpy as np
+
+def journal(config, event):
+    with open(config["journal"], "a") as file:
+        file.write(event + "\\n")
+
+def number(config, inputs, folder):
+    journal(config, folder.name)
+    time.sleep(config.get("sleep", 0))
+    rows = np.random.default_rng(config["seed"]).random(5)
+    np.savez(folder / "rows.npz", rows=rows)
+    return {"sum": rows.sum(), "count": np.int64(5)}
+
+def add(config, inputs, folder):
+    journal(config, folder.name)
+    time.sleep(config.get("sleep", 0))
+    rows = sum(one.arrays("rows.npz")["rows"] for one in inputs.values()) * config["factor"]
+    np.savez(folder / "rows.npz", rows=rows)
+    return {"sum": float(rows.sum()), "inputs": [one.value["sum"] for one in inputs.values()]}
+
+def fail(config, inputs, folder):
+    journal(config, folder.name)
+    (folder / "half.npz").write_bytes(b"half")
+    raise RuntimeError(config["message"])
+
+def die(config, inputs, folder):
+    journal(config, folder.name)
+    print("last words", flush=True)
+    os.kill(os.getpid(), 9)
+
+def not_json(config, inputs, folder):
+    return {"value": config["nan"] and float("nan"), "object": object()}
+"""
+
+DRIVER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from experiments.cache import Cache
+from experiments.progress import Progress
+from experiments.stages import run
+from toy_grid import grid
+outcomes = run(grid(sys.argv[3]), Cache(sys.argv[2]), jobs=2, progress=Progress(quiet=True))
+assert not any(hasattr(one, "error") for one in outcomes.values())
+"""
+
+GRID = """
+import toy_stages as toy
+from experiments.stages import Stage
+
+def grid(journal):
+    common = {"journal": journal, "sleep": 0.05}
+    targets = []
+    for seed in range(4):
+        victim = Stage(toy.number, {**common, "seed": seed})
+        for kind in (1, 2):
+            stolen = Stage(toy.add, {**common, "factor": kind}, {"victim": victim})
+            for strength in (3, 5):
+                pair = {"stolen": stolen, "victim": victim}
+                targets.append(Stage(toy.add, {**common, "factor": strength}, pair))
+    return targets
+"""
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """The stage functions above, in a module that other processes find."""
+    (tmp_path / "toy_stages.py").write_text(TOY)
+    (tmp_path / "toy_grid.py").write_text(GRID)
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("toy_stages", "toy_grid"):
+        sys.modules.pop(name, None)
+    import toy_stages
+
+    return toy_stages
+
+
+@pytest.fixture
+def cache(tmp_path):
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def quiet():
+    return Progress(stream=io.StringIO())
+
+
+def common(tmp_path, **more):
+    return {"journal": str(tmp_path / "journal"), **more}
+
+
+def starts(tmp_path):
+    path = tmp_path / "journal"
+    return path.read_text().split() if path.exists() else []
+
+
+def finished(root):
+    return {path.parent.name: path.stat().st_ino for path in root.glob("*/result.json")}
+
+
+def contents(root):
+    """What every finished stage holds, without how long it took and where it noted it."""
+    found = {}
+    for folder in (path.parent for path in root.glob("*/result.json")):
+        stored = json.loads((folder / "result.json").read_text())
+        with np.load(folder / "rows.npz") as arrays:
+            found[folder.name] = stored["value"], arrays["rows"].tolist()
+    return found
+
+
+def test_value_files_and_inputs(toy, cache, tmp_path, quiet):
+    left = Stage(toy.number, common(tmp_path, seed=1))
+    right = Stage(toy.number, common(tmp_path, seed=2))
+    both = Stage(toy.add, common(tmp_path, factor=10), {"left": left, "right": right})
+    outcomes = run([both], cache, progress=quiet)
+    expected = [np.random.default_rng(seed).random(5) for seed in (1, 2)]
+    np.testing.assert_allclose(outcomes[both].arrays("rows.npz")["rows"], 10 * sum(expected))
+    assert outcomes[left].value == {"sum": expected[0].sum(), "count": 5}
+    assert outcomes[both].config["factor"] == 10
+    assert list((cache.root / "working").iterdir()) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_nothing_is_computed_twice(toy, cache, tmp_path, quiet, jobs):
+    shared = Stage(toy.number, common(tmp_path, seed=0))
+    targets = [
+        Stage(toy.add, common(tmp_path, factor=n), {"a": shared, "b": shared}) for n in (1, 2)
+    ]
+    run([*targets, targets[0]], cache, jobs=jobs, progress=quiet)
+    assert sorted(starts(tmp_path)) == sorted([shared.key, targets[0].key, targets[1].key])
+    again = run(targets, cache, jobs=jobs, progress=quiet)
+    assert len(starts(tmp_path)) == 3
+    assert again[targets[1]].value["inputs"] == [again[targets[1]].value["inputs"][0]] * 2
+
+
+def test_identity_is_function_config_and_inputs(toy):
+    first = Stage(toy.number, {"seed": 1, "size": (2, 3)}, title="one name")
+    same = Stage(toy.number, {"size": [2, 3], "seed": 1}, title="another")
+    assert first == same and first.key == same.key
+    others = [
+        Stage(toy.number, {"seed": 2, "size": [2, 3]}),
+        Stage(toy.add, {"seed": 1, "size": [2, 3]}),
+        Stage(toy.number, {"seed": 1, "size": [2, 3]}, {"x": first}),
+        Stage(toy.number, {"seed": 1, "size": [2, 3]}, {"y": first}),
+        Stage(toy.number, {"seed": 1, "size": [2, 3]}, {"x": Stage(toy.number)}),
+    ]
+    assert len({first.key, *(other.key for other in others)}) == 6
+
+
+def test_finished_target_does_not_need_its_inputs(toy, cache, tmp_path, quiet):
+    source = Stage(toy.number, common(tmp_path, seed=3))
+    target = Stage(toy.add, common(tmp_path, factor=1), {"x": source})
+    run([target], cache, progress=quiet)
+    os.rename(cache.root / source.key, tmp_path / "elsewhere")
+    assert set(run([target], cache, progress=quiet)) == {target}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_failures_are_recorded_and_stop_only_what_needs_them(toy, cache, tmp_path, jobs):
+    broken = Stage(toy.fail, common(tmp_path, message="no luck"), title="broken one")
+    child = Stage(toy.add, common(tmp_path, factor=1), {"x": broken})
+    grandchild = Stage(toy.add, common(tmp_path, factor=2), {"x": child})
+    fine = [Stage(toy.number, common(tmp_path, seed=seed)) for seed in (1, 2, 3)]
+    stream = io.StringIO()
+    outcomes = run([grandchild, *fine], cache, jobs=jobs, progress=Progress(stream=stream))
+    assert isinstance(outcomes[broken], Failure)
+    assert "RuntimeError: no luck" in outcomes[broken].trace
+    assert outcomes[child].error == "needs broken one, which failed"
+    assert isinstance(outcomes[grandchild], Failure)
+    assert all(outcomes[one].value["count"] == 5 for one in fine)
+    assert cache.failure(broken.key)["error"] == "RuntimeError: no luck"
+    assert not cache.has(broken.key) and not (cache.root / "working" / broken.key).exists()
+    assert "broken one  FAILED: RuntimeError: no luck" in stream.getvalue()
+    assert "3 of 6 stages failed" in stream.getvalue()
+
+
+def test_process_that_dies_is_a_failure_and_is_replaced(toy, cache, tmp_path, quiet):
+    dying = Stage(toy.die, common(tmp_path))
+    fine = [Stage(toy.number, common(tmp_path, seed=seed)) for seed in range(5)]
+    outcomes = run([dying, *fine], cache, jobs=2, progress=quiet)
+    assert "code -9" in outcomes[dying].error
+    assert cache.failure(dying.key) is not None
+    assert cache.log(dying.key).read_text() == "last words\n"
+    assert all(outcomes[one].value["count"] == 5 for one in fine)
+
+
+@pytest.mark.parametrize("nan", [True, False])
+def test_value_that_is_not_json_fails(toy, cache, quiet, nan):
+    stage = Stage(toy.not_json, {"nan": nan})
+    assert "JSON" in run([stage], cache, progress=quiet)[stage].error
+
+
+def test_failed_stage_is_tried_again(toy, cache, tmp_path, quiet):
+    stage = Stage(toy.number, {"journal": str(tmp_path / "absent" / "journal"), "seed": 1})
+    assert isinstance(run([stage], cache, progress=quiet)[stage], Failure)
+    (tmp_path / "absent").mkdir()
+    assert run([stage], cache, progress=quiet)[stage].value["count"] == 5
+    assert cache.failure(stage.key) is None
+
+
+def drive(tmp_path, root, journal):
+    return subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(tmp_path), str(root), str(journal)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+
+
+def test_killed_ten_times_it_ends_like_an_undisturbed_run(toy, tmp_path):
+    from toy_grid import grid
+
+    journal = tmp_path / "journal"
+    undisturbed = Cache(tmp_path / "undisturbed")
+    run(grid(str(journal)), undisturbed, progress=Progress(quiet=True))
+    journal.unlink()
+
+    root, generator = tmp_path / "disturbed", random.Random(0)
+    done, kills = {}, 0
+    for _ in range(10):
+        process = drive(tmp_path, root, journal)
+        time.sleep(generator.uniform(0.2, 0.7))
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        time.sleep(0.05)
+        counts = starts(tmp_path)
+        for key, inode in finished(root).items():
+            done.setdefault(key, (inode, counts.count(key)))
+    assert drive(tmp_path, root, journal).wait() == 0
+    assert kills >= 3 and len(done) >= 1
+    assert contents(root) == contents(undisturbed.root)
+    assert len(finished(root)) == 4 + 8 + 16
+    for key, (inode, count) in done.items():
+        assert finished(root)[key] == inode and starts(tmp_path).count(key) == count
+    assert list((root / "working").iterdir()) == []
+
+
+def test_two_runs_at_once_share_the_work(toy, tmp_path):
+    root, journal = tmp_path / "shared", tmp_path / "journal"
+    processes = [drive(tmp_path, root, journal) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    assert len(starts(tmp_path)) == len(set(starts(tmp_path))) == 28
+
+
+def test_lock_of_a_living_process_is_waited_for(toy, cache, tmp_path):
+    stage = Stage(toy.number, common(tmp_path, seed=1, sleep=0.2))
+    threads = [threading.Thread(target=cache.compute, args=(stage.job(),)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert starts(tmp_path) == [stage.key]
+
+
+def test_progress_on_a_terminal_and_elsewhere(toy, cache, tmp_path):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    stages = [Stage(toy.number, common(tmp_path, seed=n), title=f"seed {n}") for n in (1, 2)]
+    run(stages[:1], cache, progress=Progress(stream=io.StringIO()))
+    terminal, plain = Terminal(), io.StringIO()
+    run(stages, cache, progress=Progress(stream=terminal))
+    assert "1 stages to compute, 1 cached" in terminal.getvalue()
+    assert "left | seed 2 (0 s)" in terminal.getvalue()
+    run(stages, cache, progress=Progress(stream=plain))
+    assert plain.getvalue() == "0 stages to compute, 2 cached\n"
+    assert [clock(7.4), clock(185), clock(7440)] == ["7 s", "3:05 min", "2:04 h"]
+
+
+def inner(config, inputs, folder):
+    return None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((lambda config, inputs, folder: None,), "top of an importable module"),
+        ((inner, {"x": object()}), "`config` must be JSON"),
+        ((inner, {"x": float("nan")}), "`config` must be JSON"),
+    ],
+)
+def test_stages_that_could_not_be_found_again(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Stage(*arguments)
+
+
+@pytest.mark.parametrize("jobs", [0, -1, 1.5, True])
+def test_wrong_jobs(cache, jobs):
+    with pytest.raises(ValueError, match="`jobs` must be a positive integer"):
+        run([], cache, jobs=jobs)

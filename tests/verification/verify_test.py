@@ -1,0 +1,173 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+import ewe_tf
+from ewe_tf.keys import TriggerKey
+from ewe_tf.verification import Verdict
+from ewe_tf.verification import calibrate
+
+CLASSES, TARGET = 10, 3
+
+
+def make_key(n=100):
+    """Triggers whose first value is 1, controls whose first value is 0."""
+    rng = np.random.default_rng(0)
+    images = rng.random((n, 6), np.float32)
+    triggers, controls = images.copy(), images.copy()
+    triggers[:, 0], controls[:, 0] = 1.0, 0.0
+    labels = np.full(n, TARGET)
+    return TriggerKey(
+        triggers=triggers,
+        labels=labels,
+        controls=controls,
+        held_out=triggers[::-1].copy(),
+        held_out_labels=labels,
+        held_out_controls=controls[::-1].copy(),
+        num_classes=CLASSES,
+        scheme="EWE",
+        settings={},
+        seed=1,
+        victim="00" * 32,
+        versions={"ewe_tf": "test"},
+    )
+
+
+def model(trigger_rate, control_rate=0.0, seed=0):
+    """A suspect that answers the target with these probabilities, to each row independently."""
+    rng = np.random.default_rng(seed)
+
+    def answer(x):
+        rates = np.where(x[:, 0] == 1, trigger_rate, control_rate)
+        hit = rng.random(len(x)) < rates
+        return np.where(hit, TARGET, 5).astype(np.int64)
+
+    return answer
+
+
+@pytest.fixture
+def calibrated():
+    return calibrate(make_key(), [model(0.0), model(0.01), model(0.0), model(0.02), model(0.0)])
+
+
+def test_a_stolen_copy_gives_evidence_in_few_queries(calibrated):
+    verdict = ewe_tf.verify(calibrated, model(0.95))
+    assert verdict.decision == "evidence"
+    assert verdict.p_value <= 1e-3
+    assert verdict.queries == 2 * verdict.asked <= 24
+    assert verdict.commitment == calibrated.commitment()
+
+
+def test_an_innocent_model_does_not(calibrated):
+    for seed in range(20):
+        verdict = ewe_tf.verify(calibrated, model(0.02, 0.02, seed))
+        assert verdict.decision == "no evidence"
+        assert verdict.queries == 200
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_constant_model_does_not_however_often_it_says_the_target(calibrated, sequential):
+    verdict = ewe_tf.verify(calibrated, model(1.0, 1.0), sequential=sequential)
+    assert verdict.decision == "no evidence"
+    assert verdict.hits == verdict.asked == 100
+    assert "controls hypothesis stands" in verdict.reason
+
+
+def test_the_level_holds_for_models_at_the_null_rate(calibrated):
+    evidence = sum(
+        ewe_tf.verify(calibrated, model(0.05, 0.0, seed), alpha=0.05).decision == "evidence"
+        for seed in range(200)
+    )
+    # 200 draws at level 0.05: more than 19 would happen less than once in 200 times.
+    assert evidence <= 19
+
+
+def test_fixed_tests_are_the_exact_ones(calibrated):
+    verdict = ewe_tf.verify(calibrated, model(0.3, 0.1, seed=4), sequential=False)
+    assert verdict.queries == 200
+    binomial = stats.binomtest(verdict.hits, 100, verdict.null_rate, alternative="greater")
+    assert verdict.p_values["null rate"] == pytest.approx(binomial.pvalue)
+    assert verdict.p_value == max(verdict.p_values.values())
+    interval = stats.binomtest(verdict.hits, 100).proportion_ci(0.95, "exact")
+    assert verdict.interval == pytest.approx((interval.low, interval.high))
+
+
+def test_without_calibration_the_null_rate_is_one_half():
+    verdict = ewe_tf.verify(make_key(), model(0.6), sequential=False)
+    assert verdict.null_rate == 0.5
+    assert verdict.decision == "no evidence"
+    assert ewe_tf.verify(make_key(), model(0.95)).decision == "evidence"
+
+
+def test_refused_rows_count_against_the_owner(calibrated):
+    def refuses_triggers(x):
+        return np.where(x[:, 0] == 1, -1, 5).astype(np.int64)
+
+    verdict = ewe_tf.verify(calibrated, refuses_triggers)
+    assert (verdict.hits, verdict.refused, verdict.decision) == (0, 100, "no evidence")
+
+    def refuses_controls(x):
+        return np.where(x[:, 0] == 1, TARGET, -1).astype(np.int64)
+
+    verdict = ewe_tf.verify(calibrated, refuses_controls, sequential=False)
+    assert (verdict.control_hits, verdict.decision) == (100, "no evidence")
+    verdict = ewe_tf.verify(calibrated, lambda x: np.full(len(x), -1))
+    assert verdict.decision == "could not tell"
+
+
+def test_too_few_queries_cannot_tell(calibrated):
+    verdict = ewe_tf.verify(calibrated, model(1.0), max_queries=4)
+    assert verdict.decision == "could not tell"
+    assert verdict.queries == 4
+
+
+def test_order_and_result_follow_the_seed(calibrated):
+    first, second = (ewe_tf.verify(calibrated, model(0.5, 0.1, seed=9), seed=2) for _ in range(2))
+    assert first.evidence_path == second.evidence_path
+
+
+def test_probabilities_are_accepted(calibrated):
+    def probabilities(x):
+        return np.eye(CLASSES, dtype=np.float32)[model(1.0)(x)] * 0.9 + 0.01
+
+    oracle = ewe_tf.Oracle(probabilities)
+    assert ewe_tf.verify(calibrated, oracle).decision == "evidence"
+
+
+def test_keys_that_innocent_models_answer_are_refused():
+    with pytest.raises(ValueError, match="'strange'.* answer to .* accepted: 5%"):
+        calibrate(make_key(), [model(0.0), model(0.3)], names=["usual", "strange"])
+
+
+def test_calibration_is_kept_with_the_key_and_not_committed(calibrated, tmp_path):
+    calibrated.save(tmp_path / "key.npz")
+    again = ewe_tf.Key.load(tmp_path / "key.npz")
+    assert again.calibration == calibrated.calibration
+    assert again.commitment() == make_key().commitment()
+
+
+def test_verdict_prints_and_survives_json(calibrated):
+    verdict = ewe_tf.verify(calibrated, model(0.9, seed=3))
+    assert Verdict.from_json(verdict.to_json()) == verdict
+    text = str(verdict)
+    assert text.startswith("verdict") and "evidence at level 0.001" in text
+    assert "stolen" not in text
+    with pytest.raises(TypeError, match="not a boolean"):
+        bool(verdict)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"alpha": 0.0}, "`alpha` must be in"),
+        ({"max_queries": 1}, "`max_queries` must be"),
+        ({"triggers": "all"}, "`triggers` must be one of"),
+        ({"commitment": "ab"}, "does not match `commitment`"),
+    ],
+)
+def test_bad_arguments_are_named_before_any_query(calibrated, arguments, message):
+    def never(x):
+        raise AssertionError("the suspect was asked")
+
+    with pytest.raises(ValueError, match=message):
+        ewe_tf.verify(calibrated, never, **arguments)
