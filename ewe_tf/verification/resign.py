@@ -13,16 +13,18 @@ import numpy as np
 from scipy import optimize
 from scipy import special
 
+from ewe_tf.verification import checks
+from ewe_tf.verification.signs import sign_flip_p_value
+
 _BLOCK = 2**22
-_SMALLEST = float(np.finfo(np.float64).tiny)
 LAWS = ("sign", "phase")
 
 
-def resign_p_value(statistic, magnitudes, law, resamples=99_999, seed=0):
+def resign_p_value(contributions, magnitudes, law, resamples=99_999, seed=0):
     """Exact permutation p-value: `(1 + #{fresh keys at least as large}) / (resamples + 1)`.
 
     Args:
-        statistic: the sum of what the true secrets add.
+        contributions: `(secrets,)`: what each true secret adds.
         magnitudes: `(secrets,)` non-negative: |M| or |Z| of each secret.
         law: `"sign"` or `"phase"`.
         resamples: fresh keys; the smallest p-value is `1 / (resamples + 1)`.
@@ -37,31 +39,30 @@ def resign_p_value(statistic, magnitudes, law, resamples=99_999, seed=0):
     Reference:
         Phipson and Smyth, "Permutation p-values should never be zero", SAGMB 9 (2010).
     """
-    magnitudes = _check(statistic, magnitudes, law)
-    if isinstance(resamples, bool) or int(resamples) != resamples or resamples < 1:
-        raise ValueError(f"`resamples` must be a positive integer. Received: {resamples!r}")
+    contributions = checks.finite("contributions", contributions)
+    magnitudes = _check(contributions.sum(), magnitudes, law)
+    resamples = checks.positive_int("resamples", resamples)
     if not magnitudes.any():
         return 1.0
+    if law == "sign":
+        return sign_flip_p_value(contributions, resamples, seed)
     rng = np.random.default_rng(seed)
     # Sums that are equal but for rounding are ties, and ties count against the claim.
-    threshold = statistic - 1e-12 * magnitudes.sum()
+    threshold = contributions.sum() - 1e-12 * magnitudes.sum()
     rows = max(1, _BLOCK // len(magnitudes))
     as_large = 0
-    for start in range(0, int(resamples), rows):
-        shape = (min(rows, int(resamples) - start), len(magnitudes))
-        if law == "sign":
-            drawn = 2.0 * rng.integers(0, 2, shape, dtype=np.int8) - 1
-        else:
-            drawn = np.cos(2 * np.pi * rng.random(shape))
+    for start in range(0, resamples, rows):
+        drawn = np.cos(2 * np.pi * rng.random((min(rows, resamples - start), len(magnitudes))))
         as_large += int(np.sum(drawn @ magnitudes >= threshold))
-    return (1 + as_large) / (int(resamples) + 1)
+    return (1 + as_large) / (resamples + 1)
 
 
 def hoeffding_bound(statistic, magnitudes):
     """`exp(-T^2 / (2 sum M^2))`: the p-value is at most this, for either law. 1 for T <= 0.
 
     Args:
-        statistic, magnitudes: as for `resign_p_value`.
+        statistic: sum of the contributions.
+        magnitudes: as for `resign_p_value`.
 
     Returns:
         A float in (0, 1].
@@ -75,7 +76,7 @@ def hoeffding_bound(statistic, magnitudes):
         return 1.0
     scale = magnitudes.max()
     exponent = -((statistic / scale) ** 2) / (2 * np.sum((magnitudes / scale) ** 2))
-    return float(np.clip(np.exp(exponent), _SMALLEST, 1))
+    return float(np.clip(np.exp(exponent), checks.SMALLEST, 1))
 
 
 def chernoff_bound(statistic, magnitudes, law):
@@ -85,7 +86,8 @@ def chernoff_bound(statistic, magnitudes, law):
     above `hoeffding_bound`; as rigorous at any s, so also where the minimum is found roughly.
 
     Args:
-        statistic, magnitudes, law: as for `resign_p_value`.
+        statistic: sum of the contributions.
+        magnitudes, law: as for `resign_p_value`.
 
     Returns:
         A float in (0, 1]; 1 for T <= 0.
@@ -105,7 +107,7 @@ def chernoff_bound(statistic, magnitudes, law):
 
     found = optimize.minimize_scalar(exponent, bounds=(-10, 8), method="bounded")
     smallest = min(found.fun, float(np.log(hoeffding_bound(statistic, magnitudes))))
-    return float(np.clip(np.exp(min(smallest, 0.0)), _SMALLEST, 1))
+    return float(np.clip(np.exp(min(smallest, 0.0)), checks.SMALLEST, 1))
 
 
 def log_moment(x, law):

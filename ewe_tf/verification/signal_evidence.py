@@ -142,7 +142,7 @@ def _test(contributions, magnitudes, law, resamples, seed, tests=None):
     if not len(magnitudes):
         return SecretsTest(0.0, 1.0, 1.0, 1.0, 0, resamples, None if tests is None else 1.0)
     statistic = float(contributions.sum())
-    p_value = resign.resign_p_value(statistic, magnitudes, law, resamples, seed)
+    p_value = resign.resign_p_value(contributions, magnitudes, law, resamples, seed)
     bound = resign.chernoff_bound(statistic, magnitudes, law)
     result = SecretsTest(
         statistic,

@@ -18,10 +18,14 @@ class Defended:
         model: a plain Functional Keras model from the inputs to the defended probabilities; it
             saves and exports like any other.
         key: what to keep secret; `None` for a defence without a mark.
+        audit: a model from the inputs to what was decided about each label, for the owner's
+            log; `None` for a defence that changes no label. It contains secrets: not to be
+            served.
     """
 
     model: keras.Model
     key: Key | None = None
+    audit: keras.Model | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -23,6 +23,9 @@ from ewe_tf.versions import versions
 from ewe_tf.watermarks import dynamarks_tilt
 from ewe_tf.watermarks.answering import Answering
 from ewe_tf.watermarks.answering import Defended
+from ewe_tf.watermarks.dynamarks_flips import Flip
+from ewe_tf.watermarks.dynamarks_flips import FlipDecision
+from ewe_tf.watermarks.keyed_code import KeyedCode
 
 # From here on a packed table of signs is smaller than the operations that unpack it.
 _PACKED_CLASSES = 64
@@ -34,7 +37,16 @@ class DynaMarks:
 
     A copy that is trained on the answered probabilities learns, with them, for each pair of
     classes whether the second is a little too likely or too unlikely below the first. The top
-    class of every answer is kept exactly.
+    class of every answer is kept exactly (unless the hard channel is switched on), and the same
+    input gets the same answer whenever the same client asks in the same epoch.
+
+    What an attacker learns who reads the served files: the weights of the classifier itself,
+    and the secrets of the client and epoch that they serve (ordinary variables of the
+    checkpoint). Not the master key, from which those secrets follow by HMAC, and so neither
+    other clients' and epochs' own secrets nor a key that matches the published commitment. The
+    secrets that all clients share are among those read: with them a thief can subtract the mark
+    from answers to this client and to others. Keeping them in a separate asset file would
+    change nothing about this, as the server's process must read both.
 
     Args:
         carrier: `"static"`: a secret sign for each pair of classes; `"dynamic"`: a secret wave
@@ -50,6 +62,10 @@ class DynaMarks:
             projected features.
         shared: share of the pairs in (0, 1] whose secret is the same for all clients; below 1
             each client has secrets of its own in the other pairs, so that a copy names him.
+        hard_rate: the hard channel, for thieves who keep only labels: share in [0, 1] of the
+            low-margin queries whose label is a keyed choice of the two likeliest classes. 0
+            switches it off; above 0, labels (half of the chosen ones) do change.
+        hard_gap: a query has a low margin where its two largest probabilities differ by less.
         probes: number of probes kept in the key.
         layer: name of the layer whose output the dynamic carrier rides on; `None`: the last
             hidden one.
@@ -70,6 +86,8 @@ class DynaMarks:
     max_change: float = 0.2
     frequency: float = 1.5
     shared: float = 1.0
+    hard_rate: float = 0.0
+    hard_gap: float = 0.1
     probes: int = 1000
     layer: str | None = None
 
@@ -83,12 +101,15 @@ class DynaMarks:
             ("max_change", 0, 2),
             ("shared", 0, 1),
             ("frequency", 0, 1e3),
+            ("hard_gap", 0, 1),
         ):
             value = getattr(self, name)
             if not above < value <= most:
                 raise ValueError(
                     f"`{name}` must be in ({above}, {most}]. Received: {name}={value!r}"
                 )
+        if not 0 <= self.hard_rate <= 1:
+            raise ValueError(f"`hard_rate` must be in [0, 1]. Received: {self.hard_rate!r}")
         for name in ("floor", "margin"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(
@@ -113,8 +134,9 @@ class DynaMarks:
             epoch: name of a time span with secrets of its own.
 
         Returns:
-            `Defended(model, key)`: `model` is a plain Functional model from the inputs to the
-            defended probabilities.
+            `Defended(model, key, audit)`: `model` is a plain Functional model from the inputs
+            to the defended probabilities; `audit` says, with the hard channel on, which
+            queries it chose (`dynamarks_flips.flip_log`).
 
         Raises:
             TypeError, ValueError: for arguments that do not fit, before anything is computed.
@@ -139,8 +161,11 @@ class DynaMarks:
             v = key.carrier.direction(key.master_bytes, len(mean))
             projection = self.frequency * v / deviation
             layer.set_secrets(table, projection, -projection @ mean)
-        defended = keras.Model(answering.inputs, outputs, name=f"{model.name}_defended")
-        return Defended(defended, key)
+        name, audit = f"{model.name}_defended", None
+        if self.hard_rate:
+            subkey = derivation.subkey(key.master_bytes, "codes", client, epoch)
+            outputs, audit = self._flipped(answering, outputs, subkey)
+        return Defended(keras.Model(answering.inputs, outputs, name=name), key, audit)
 
     def fit(self, task):
         """Trains the model, then wraps it; see `ewe_tf.fit`. Probes come from the validation data.
@@ -159,6 +184,15 @@ class DynaMarks:
         progress.stage("Marks in the answers")
         defended = self.wrap(task.classifier.model, probes, seed=task.seed)
         return Protected(defended.model, defended.key, {"task": history})
+
+    def _flipped(self, answering, outputs, subkey):
+        code = KeyedCode(name="code")
+        codes = code(answering.inputs)
+        code.set_secret(subkey)
+        decision = FlipDecision(self.hard_rate, self.hard_gap, name="decision")
+        decided = decision([answering.probabilities, codes])
+        audit = keras.Model(answering.inputs, decided, name=f"{answering.model.name}_audit")
+        return Flip(name="labels")([outputs, decided]), audit
 
     def _layer(self, answering, features):
         limits = (self.strength, self.floor, self.margin, self.max_change)

@@ -82,8 +82,9 @@ class Tilt(keras.layers.Layer):
         return tilted(probabilities, top, gains, self.floor, self.margin, self.max_change)
 
     def compute_output_shape(self, input_shape):
-        nested = isinstance(input_shape, list) or isinstance(input_shape[0], tuple | list)
-        return input_shape[0] if nested else input_shape
+        # The shapes of (probabilities, features), or of probabilities alone.
+        nested = isinstance(input_shape[0], tuple | list)
+        return tuple(input_shape[0] if nested else input_shape)
 
     def get_config(self):
         return {
@@ -130,7 +131,7 @@ class PackedStaticTilt(Tilt):
 
     def gains(self, top, features):
         packed = tf.gather(self.table.value, top)[:, :, None]
-        bits = tf.bitwise.right_shift(packed, tf.range(8, dtype=tf.uint8))
+        bits = tf.bitwise.right_shift(packed, tf.constant(list(range(8)), tf.uint8))
         bits = tf.reshape(
             tf.bitwise.bitwise_and(bits, tf.constant(1, tf.uint8)), (tf.shape(top)[0], -1)
         )
