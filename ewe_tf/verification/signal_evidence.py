@@ -12,9 +12,10 @@ LABELS_ONLY = (
     "keeps the label of every answer, so labels hold no information about it; this is no "
     "evidence of innocence. A hard channel (`DynaMarks(hard_rate=...)`) is what speaks to labels."
 )
-NO_PROBABILITIES = (
-    "The suspect gave no probabilities but the top one (rounded or cut too far), so the answers "
-    "hold no information about the signal; this is no evidence of innocence."
+NOTHING_BEYOND = (
+    "Below the top class the suspect's answers say nothing that the undefended model does not "
+    "say (it is that model, or its answers were rounded or cut too far), so they hold no "
+    "information about the signal; for cut answers this is no evidence of innocence."
 )
 
 
@@ -99,7 +100,7 @@ def signal_evidence(key, answers, *, clients=(), epoch="", resamples=99_999, see
         return _nothing(key, clients, LABELS_ONLY)
     values, top = signal_cells.residuals(answers, key.reference)
     if not values.any():
-        return _nothing(key, clients, NO_PROBABILITIES)
+        return _nothing(key, clients, NOTHING_BEYOND)
     law = "sign" if key.settings["carrier"] == "static" else "phase"
     cells = _cells(key, values, top)
     pairs = ~np.eye(key.num_classes, dtype=bool)
