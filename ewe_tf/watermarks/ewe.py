@@ -51,10 +51,15 @@ class EWE:
         hull_weight: weight of the mean cross-entropy of the hull rows; 0 for no hull mixing.
         snnl_weight: weight of the normalised SNNL; 0 for no entanglement.
         hull_share: largest share of a trigger in a hull row, in (0, 1].
+        control_weight: weight of the mean cross-entropy of the control rows, the triggers'
+            matched controls, to the answers that the model gave before; 0 for none. They keep
+            the mark from spreading to whatever is strange, which would be no evidence.
         rows: trigger rows of a step (and as many hull rows, and target rows).
-        layers: names of the layers to entangle; `None` for the last hidden one.
+        layers: names of the layers to entangle (`"backbone/conv5"` within a nested model);
+            `None` for the last hidden one.
         distance: `"cosine"` or `"sqeuclidean"`.
-        patch: `Patch`, `None`, or `"auto"`: for sources in the task only.
+        patch: `Patch`, `None`, or `"auto"`: for sources in the task whose inputs have a height
+            and a width.
         ascent: `GradientAscent`, `None`, or `"auto"`: for sources in the task only.
         keys: number of triggers to keep as keys.
         rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
@@ -77,10 +82,11 @@ class EWE:
     target: int | str = "auto"
     epochs: int = 5
     learning_rate: float | None = None
-    trigger_weight: float = 0.1
-    hull_weight: float = 0.1
-    snnl_weight: float = 0.1
+    trigger_weight: float = 0.05
+    hull_weight: float = 0.05
+    snnl_weight: float = 0.05
     hull_share: float = 0.5
+    control_weight: float = 0.05
     rows: int = 16
     layers: tuple | None = None
     distance: str = "cosine"
@@ -88,30 +94,38 @@ class EWE:
     ascent: GradientAscent | str | None = "auto"
     keys: int = 100
     rehearsal: Rehearsal | bool = True
-    innocents: object = 4
+    innocents: object = 6
     in_house_epochs: int | None = None
     other_architecture: object = None
 
     def __post_init__(self):
-        for name in ("trigger_weight", "hull_weight", "snnl_weight"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)}")
+        for name in ("trigger_weight", "hull_weight", "snnl_weight", "control_weight"):
+            value = getattr(self, name)
+            if not _is_number(value) or not 0 <= value < np.inf:
+                raise ValueError(f"`{name}` must be a number >= 0. Received: {value!r}")
         for name, least in (("epochs", 1), ("keys", 1), ("rows", 2), ("in_house_epochs", 1)):
             value = getattr(self, name)
-            if value is not None and (int(value) != value or value < least):
+            if name == "in_house_epochs" and value is None:
+                continue
+            if not _is_number(value) or value != round(value) or value < least:
                 raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
-        if not 0 < self.hull_share <= 1:
+        if not _is_number(self.hull_share) or not 0 < self.hull_share <= 1:
             raise ValueError(f"`hull_share` must be in (0, 1]. Received: {self.hull_share!r}")
+        rate = self.learning_rate
+        if rate is not None and (not _is_number(rate) or not 0 < rate < np.inf):
+            raise ValueError(f"`learning_rate` must be positive. Received: {rate!r}")
         if self.distance not in DISTANCES:
             raise ValueError(f"`distance` must be one of {DISTANCES}. Received: {self.distance!r}")
+        if self.layers is not None and (isinstance(self.layers, str) or not len(self.layers)):
+            raise ValueError(
+                f"`layers` must be a tuple of names of layers, or None. Received: {self.layers!r}"
+            )
         if self.target != "auto" and not isinstance(self.target, int | np.integer):
             raise ValueError(f"`target` must be 'auto' or a class. Received: {self.target!r}")
         if isinstance(self.source, int | np.integer) and self.source == self.target:
             raise ValueError(
                 f"`target` must differ from `source`. Received: {self.target!r} for both"
             )
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate}")
         for name, kind in (("patch", Patch), ("ascent", GradientAscent)):
             value = getattr(self, name)
             if value is not None and value != "auto" and not isinstance(value, kind):
@@ -122,8 +136,18 @@ class EWE:
             raise ValueError(
                 f"`rehearsal` must be a Rehearsal, True or False. Received: {self.rehearsal!r}"
             )
-        if isinstance(self.innocents, int) and self.innocents < 0:
-            raise ValueError(f"`innocents` must be at least 0. Received: {self.innocents}")
+        if isinstance(self.innocents, int):
+            if self.innocents < 0:
+                raise ValueError(f"`innocents` must be at least 0. Received: {self.innocents}")
+        elif not isinstance(self.innocents, list | tuple):
+            raise ValueError(
+                f"`innocents` must be a number or a list of models. Received: {self.innocents!r}"
+            )
+        if self.other_architecture is not None and not callable(self.other_architecture):
+            raise ValueError(
+                "`other_architecture` must be a function (input_shape, num_classes) -> model. "
+                f"Received: {self.other_architecture!r}"
+            )
 
     @classmethod
     def naive_backdoor(cls, **arguments):
@@ -132,7 +156,7 @@ class EWE:
         The same triggers and stages as `EWE` without SNNL and hull rows (in the spirit of Adi
         et al., USENIX Security 2018).
         """
-        return cls(**{"snnl_weight": 0.0, "hull_weight": 0.0, **arguments})
+        return cls(**{"snnl_weight": 0.0, "hull_weight": 0.0, "control_weight": 0.0, **arguments})
 
     @staticmethod
     def paper(**arguments):
@@ -145,21 +169,23 @@ class EWE:
         parts = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            parts.append(f"{field.name}={_brief(value)}")
+            parts.append(f"{field.name}={brief(value)}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def fit(self, task):
         """Trains and marks the model; see `ewe_tf.fit`."""
         names = task.classifier.layer_names(self.layers)
         source = sources.resolve(self.source, task.data, task.classifier.input_shape)
-        choices = _choices(source, self.target, task.data)
+        choices = target_choices(source, self.target, task.data)
         rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
         fixed = self.target != "auto" and len(source.choices) == 1
-        if not fixed and self.innocents == 0:
+        if not fixed and not self._innocent_count:
             raise ValueError(
                 "`innocents` must be positive to choose a pair: give models, or a source class "
                 "and a `target`"
             )
+        self._check_innocents(task.classifier)
+        patch, ascent = self._patch_and_ascent(source, task.data.value_range)
         layout = self._layout(task)
         seeds = task.seeds(8)
         progress = stages.Progress(task.verbose, 5)
@@ -193,7 +219,8 @@ class EWE:
         rule = making.make_rule(
             task.classifier,
             names,
-            *self._patch_and_ascent(source),
+            patch,
+            ascent,
             split.training,
             targets,
             pair.target,
@@ -205,11 +232,23 @@ class EWE:
         )
 
         progress.stage("Entangled training", f"{self.epochs} epochs")
-        weights = Weights(self.trigger_weight, self.hull_weight, self.snnl_weight, self.hull_share)
+        weights = Weights(
+            self.trigger_weight,
+            self.hull_weight,
+            self.snnl_weight,
+            self.hull_share,
+            self.control_weight,
+        )
+
+        def controls(images):
+            return making.controls(rule, images, np.random.default_rng(seeds[6]))
+
+        training_controls = controls(split.training)
+        answers = task.classifier.probabilities(training_controls)
         replicas = task.classifier.model.distribute_strategy.num_replicas_in_sync
         model = task.classifier.model
         with (
-            stages.lowered_learning_rate(model, self.learning_rate),
+            stages.lowered_learning_rate(task.classifier, self.learning_rate),
             statistics_from_task_rows(model, layout.task),
         ):
             with model.distribute_strategy.scope():
@@ -223,9 +262,17 @@ class EWE:
                     task.data.sparse,
                     seeds[3],
                 )
-            batches = mixed_batches(task.data, training, pair.target, layout, replicas, seeds[4])
+            batches = mixed_batches(
+                task.data,
+                training,
+                pair.target,
+                layout,
+                replicas,
+                seeds[4],
+                (training_controls, answers),
+            )
             history["entangled"] = stages.train_with(
-                trainer, batches, self.epochs, *keras_arguments
+                trainer, batches, self.epochs, *keras_arguments, steps=task.data.batches
             )
 
         progress.stage("Rehearsal" if rehearsal else "Keys")
@@ -242,13 +289,14 @@ class EWE:
                 seeds[5],
                 progress,
             )
+
         key = TriggerKey(
             triggers=candidates[kept],
             labels=np.full(len(kept), pair.target),
-            controls=making.controls(rule, split.candidates[kept], np.random.default_rng(seeds[6])),
+            controls=controls(split.candidates[kept]),
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=making.controls(rule, split.held_out, np.random.default_rng(seeds[6])),
+            held_out_controls=controls(split.held_out),
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
             settings=self._settings(names, pair, rule, rehearsal),
@@ -267,22 +315,46 @@ class EWE:
                 f"rows, at least {self.rows} (the scheme's `rows`). Received: "
                 f"batch_size={task.data.batch_size}"
             )
-        return Layout(rows, self.rows, self.rows if self.snnl_weight else 0)
-
-    def _patch_and_ascent(self, source):
-        patch = Patch() if source.in_distribution else None
-        ascent = GradientAscent() if source.in_distribution else None
-        return (
-            patch if self.patch == "auto" else self.patch,
-            ascent if self.ascent == "auto" else self.ascent,
+        return Layout(
+            rows,
+            self.rows,
+            self.rows if self.snnl_weight else 0,
+            self.rows if self.control_weight else 0,
         )
+
+    def _patch_and_ascent(self, source, value_range):
+        patch, ascent = self.patch, self.ascent
+        if patch == "auto":
+            patch = Patch() if source.in_distribution and source.images.ndim > 2 else None
+        if ascent == "auto":
+            ascent = GradientAscent() if source.in_distribution else None
+        return patch and patch.fitted(source.images, value_range), ascent
+
+    @property
+    def _innocent_count(self):
+        return self.innocents if isinstance(self.innocents, int) else len(self.innocents)
+
+    def _check_innocents(self, classifier):
+        if isinstance(self.innocents, int):
+            return
+        expected = [(None, *classifier.input_shape)], [(None, classifier.num_classes)]
+        for i, model in enumerate(self.innocents):
+            shapes = [
+                [tuple(t.shape) for t in getattr(model, side, None) or ()]
+                for side in ("inputs", "outputs")
+            ]
+            if tuple(shapes) != expected:
+                raise ValueError(
+                    f"`innocents` must be Keras models with the inputs and classes of the model, "
+                    f"shapes {expected}. Received at position {i}: {shapes}"
+                )
 
     def _innocents(self, task, epochs, seed, progress):
         """Pairs (model, gives logits)."""
         if not isinstance(self.innocents, int):
             return [(model, in_house.gives_logits(model)) for model in self.innocents]
         rng = np.random.default_rng(seed)
-        data, rows = task.data, int(0.8 * len(task.data.x))
+        data, rows = task.data, int(0.7 * len(task.data.x))
         # Each innocent model sees another part of the data: they are to differ.
         parts = [rng.permutation(len(data.x))[:rows] for _ in range(self.innocents)]
         models = in_house.train_in_house(
@@ -359,7 +431,7 @@ class EWE:
     def _settings(self, names, pair, rule, rehearsal):
         """The scheme's settings as JSON: as given, and as settled."""
         settings = {
-            name: getattr(self, name)
+            name: _plain(getattr(self, name))
             for name in (
                 "epochs",
                 "learning_rate",
@@ -367,6 +439,7 @@ class EWE:
                 "hull_weight",
                 "snnl_weight",
                 "hull_share",
+                "control_weight",
                 "rows",
                 "distance",
                 "keys",
@@ -375,7 +448,7 @@ class EWE:
         }
         return {
             **settings,
-            "source": _described(self.source),
+            "source": described(self.source),
             "source_class": pair.source,
             "target": pair.target,
             "layers": list(names),
@@ -383,11 +456,11 @@ class EWE:
             "position": list(rule.position) if rule.position else None,
             "ascent": dataclasses.asdict(rule.ascent) if rule.ascent else None,
             "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
-            "innocents": self.innocents if isinstance(self.innocents, int) else len(self.innocents),
+            "innocents": self._innocent_count,
         }
 
 
-def _choices(source, target, data):
+def target_choices(source, target, data):
     """For each source class the target classes that it may be paired with."""
     present = np.unique(data.labels).tolist()
     if target != "auto" and target not in present:
@@ -411,7 +484,16 @@ def _cost(scheme, task, rehearsal, epochs):
     )
 
 
-def _described(source):
+def _is_number(value):
+    return isinstance(value, int | float | np.integer | np.floating) and value == value
+
+
+def _plain(value):
+    """A NumPy scalar as the Python number that JSON knows."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def described(source):
     if isinstance(source, tuple):
         return {
             "inputs": array_digest(np.asarray(source[0])),
@@ -422,9 +504,9 @@ def _described(source):
     return {"inputs": array_digest(np.asarray(source))}
 
 
-def _brief(value):
+def brief(value):
     if isinstance(value, np.ndarray):
         return f"<{value.dtype} {value.shape}>"
     if isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
-        return f"({', '.join(_brief(v) for v in value)})"
+        return f"({', '.join(brief(v) for v in value)})"
     return repr(value)

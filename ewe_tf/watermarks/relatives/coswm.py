@@ -128,7 +128,7 @@ class CosineKey(Key):
 def _power(p, values, frequencies):
     from scipy import signal
 
-    return signal.lombscargle(p, values, frequencies)
+    return np.atleast_1d(signal.lombscargle(p, values, frequencies))
 
 
 @dataclasses.dataclass(frozen=True)
