@@ -46,18 +46,24 @@ _CLASSES = 10
 def steps(network, batch_size, input_shape):
     """The contestants: dict from name to `(rows, function that makes one step)`."""
     scheme, paper = ewe_tf.EWE(), ewe_tf.EWE.paper()
-    layout = Layout(batch_size, scheme.rows, scheme.rows)
+    layout = Layout(batch_size, scheme.rows, scheme.rows, scheme.rows)
     # Hull rows are made within the step.
     rows = layout.rows + scheme.rows
 
     def entangled(classifier):
-        weights = (scheme.trigger_weight, scheme.hull_weight, scheme.snnl_weight)
+        weights = Weights(
+            scheme.trigger_weight,
+            scheme.hull_weight,
+            scheme.snnl_weight,
+            scheme.hull_share,
+            scheme.control_weight,
+        )
         return EntangledTrainer(
             classifier,
             classifier.layer_names(scheme.layers),
             0,
             layout,
-            Weights(*weights, scheme.hull_share),
+            weights,
             scheme.distance,
             True,
             seed=0,

@@ -9,6 +9,7 @@ from ewe_tf.versions import __version__
 
 _NAMES = {
     "Control": "ewe_tf.watermarks",
+    "DynaMarks": "ewe_tf.watermarks",
     "EWE": "ewe_tf.watermarks",
     "Key": "ewe_tf.keys",
     "Oracle": "ewe_tf.oracle",

@@ -119,7 +119,10 @@ class Benchmark:
             )
             for role, suspect in suspects.items()
         }  # fmt: skip
-        return Cell(scheme, seed, (first, second), twins, judge, suspects, verdicts)
+        pictures = Stage(parties.pictures, {"data": data}, {"victim": first}, "pictures")
+        return Cell(
+            scheme, seed, (first, second), twins, judge, suspects, verdicts, pictures, self.alpha
+        )
 
     def _arguments(self, scheme):
         if SCHEMES[scheme]["name"] == "paper":
@@ -142,6 +145,8 @@ class Cell:
     judge: Stage
     suspects: dict
     verdicts: dict
+    pictures: Stage
+    alpha: float
 
     def stages(self):
         """All that the cell's records need."""

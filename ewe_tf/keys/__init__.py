@@ -8,12 +8,14 @@ from ewe_tf.keys.key import Key
 from ewe_tf.keys.regenerate import Regeneration
 from ewe_tf.keys.regenerate import regenerate
 from ewe_tf.keys.regenerate import seed_commitment
+from ewe_tf.keys.signal import SignalKey
 from ewe_tf.keys.triggers import TriggerKey
 
 __all__ = [
     "Key",
     "KeyFileError",
     "Regeneration",
+    "SignalKey",
     "TriggerKey",
     "array_digest",
     "beacon_seed",

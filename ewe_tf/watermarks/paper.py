@@ -13,7 +13,6 @@ from ewe_tf.losses.snnl import DISTANCES
 from ewe_tf.triggers import Patch
 from ewe_tf.triggers.alternating import AlternatingSteps
 from ewe_tf.versions import versions
-from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import making
 from ewe_tf.watermarks import pair as pairs
 from ewe_tf.watermarks import source as sources
@@ -22,7 +21,7 @@ from ewe_tf.watermarks.alternating import AlternatingTrainer
 from ewe_tf.watermarks.alternating import alternating_batches
 from ewe_tf.watermarks.ewe import brief as brief
 from ewe_tf.watermarks.ewe import described as described
-from ewe_tf.watermarks.ewe import target_choices as choices_of
+from ewe_tf.watermarks.in_house import InHouse
 from ewe_tf.watermarks.paper_rule import make_paper_rule
 from ewe_tf.watermarks.paper_rule import weighted_layers
 from ewe_tf.watermarks.protected import Protected
@@ -247,7 +246,7 @@ class PaperEWE:
         factors = _for_each(self.factors, names, "factors")
         temperatures = _for_each(self.temperatures, names, "temperatures")
         source = self._source(task)
-        choices = choices_of(source, self.target, data)
+        choices = pairs.target_choices(source, self.target, data)
         if not self.innocents and (self.target == "auto" or len(source.choices) > 1):
             raise ValueError(
                 "`source_class` and `target` must be given, or `innocents` to choose them. "
@@ -263,7 +262,9 @@ class PaperEWE:
                 f"batch_size={data.batch_size}"
             )
         seeds = task.seeds(8)
-        pair = self._pair(source, choices, seeds[3])
+        pair = pairs.choose_by(
+            [InHouse(model) for model in self.innocents], source, choices, self.target, seeds[3]
+        )
         progress = stages.Progress(task.verbose, 3)
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
         history = {"pair": dataclasses.asdict(pair)}
@@ -346,21 +347,6 @@ class PaperEWE:
                 f"{list(source.choices)}. Received: {self.source_class!r}"
             )
         return dataclasses.replace(source, choices=(int(self.source_class),))
-
-    def _pair(self, source, choices, seed):
-        if self.target != "auto" and len(source.choices) == 1:
-            return pairs.Pair(source.choices[0], int(self.target), None)
-        rng = np.random.default_rng(seed)
-        asked = {label: source.of_class(label) for label in choices}
-        asked = {label: x[rng.permutation(len(x))[:500]] for label, x in asked.items()}
-        answers = [
-            {
-                label: in_house.log_probabilities(model, x, in_house.gives_logits(model))
-                for label, x in asked.items()
-            }
-            for model in self.innocents
-        ]
-        return pairs.choose_pair(answers, choices, self.target)
 
     def _settings(self, names, pair, rule):
         plain = ("epochs", "temperature_rate", "ratio", "learning_rate", "distance", "keys")
