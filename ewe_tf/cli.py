@@ -244,37 +244,30 @@ def _inspect(arguments):
     from ewe_tf.keys import Key
 
     key = Key.load(arguments.key)
+    fields, arrays = key.secret()
+    origin = fields.pop("origin", None) or {}
     innocents = (key.calibration or {}).get("innocents", [])
     facts = {
         "kind": key.kind,
-        "scheme": getattr(key, "scheme", None),
         "commitment": key.commitment(),
-        "triggers": len(key.triggers),
-        "held_out": len(key.held_out),
-        "input_shape": list(key.input_shape),
-        "classes": key.num_classes,
-        "expected_answers": sorted(set(key.labels.tolist())),
-        "beacon": ((key.origin or {}).get("beacon") or {}).get("value"),
-        "can_be_regenerated": key.origin is not None,
-        "innocent_models": [
-            {name: record[name] for name in ("name", "keys", "held_out")} for record in innocents
-        ],
-        "victim": key.victim,
-        "versions": key.versions,
-        "settings": key.settings,
+        **{name: fields[name] for name in fields if name not in ("settings", "versions", "seed")},
+        **{name: f"{array.dtype} {list(array.shape)}" for name, array in arrays.items()},
     }
+    if key.kind == "triggers":
+        facts["expected_answers"] = sorted(set(key.labels.tolist()))
+        facts["can_be_regenerated"] = bool(origin)
+        facts["beacon"] = (origin.get("beacon") or {}).get("value")
+        facts["innocent_models"] = {r["name"]: r["held_out"] for r in innocents}
+    facts |= {"versions": key.versions, "settings": key.settings}
     if arguments.json:
         print(json.dumps(facts, indent=1))
         return EVIDENCE
-    facts["innocent_models"] = (
-        ", ".join(
-            f"{r['name']} {r['held_out'][0]}/{r['held_out'][1]}" for r in facts["innocent_models"]
-        )
-        or "none: calibrate the key"
-    )
+    width = max(map(len, facts))
     for name, value in facts.items():
-        text = json.dumps(value) if isinstance(value, dict | list | bool) else value
-        print(f"{name.replace('_', ' '):<20}{'-' if text is None else text}")
+        text = (
+            "-" if value in (None, {}) else value if isinstance(value, str) else json.dumps(value)
+        )
+        print(f"{name.replace('_', ' '):<{width}}  {text}")
     return EVIDENCE
 
 

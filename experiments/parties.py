@@ -249,5 +249,40 @@ def pictures(config, inputs, folder):
     return {}
 
 
+def verdicts(config, inputs, folder):
+    """What the key says about many suspects, for the statistics of verdicts."""
+    key = Key.load(inputs["judged"].folder / "key.npz")
+    found = []
+    for name, result in sorted(inputs.items()):
+        if name == "judged":
+            continue
+        suspect = _answers_by_row(_model(result), key)
+        for part in config["parts"]:
+            for alpha in config["alphas"]:
+                verdict = ewe_tf.verify(key, suspect, alpha=alpha, triggers=part)
+                found.append(
+                    {
+                        "suspect": name,
+                        "part": part,
+                        "alpha": alpha,
+                        "decision": verdict.decision,
+                        "p_value": verdict.p_value,
+                        "hits": verdict.hits,
+                        "asked": verdict.asked,
+                        "queries": verdict.queries,
+                        "random_effects_p_value": verdict.random_effects_p_value,
+                    }
+                )
+    return found
+
+
+def _answers_by_row(model, key):
+    """The model as a function that has answered all rows of the key at once, to be quick."""
+    rows = np.concatenate([key.triggers, key.controls, key.held_out, key.held_out_controls])
+    answers = ewe_tf.Oracle(model, answers="label").predict(rows)
+    known = {row.tobytes(): answer for row, answer in zip(rows, answers, strict=True)}
+    return lambda x: np.array([known[row.tobytes()] for row in x])
+
+
 def _model(result):
     return keras.saving.load_model(result.folder / "model.keras")

@@ -135,10 +135,11 @@ def test_inspect_and_commit_show_no_trigger(folder, capsys):
     code, out, _ = run(capsys, "commit", folder / "key.npz")
     assert code == 0 and out.strip() == Key.load(folder / "key.npz").commitment()
     code, text, _ = run(capsys, "inspect", folder / "key.npz")
-    assert code == 0 and "innocent 1 0/40" in text and out.strip() in text
+    assert code == 0 and '"innocent 1": [0, 40]' in text and out.strip() in text
     code, text, _ = run(capsys, "inspect", folder / "key.npz", "--json")
     facts = json.loads(text)
-    assert (facts["triggers"], facts["expected_answers"], facts["beacon"]) == (40, [2], None)
+    assert (facts["triggers"], facts["expected_answers"]) == ("float32 [40, 4]", [2])
+    assert facts["beacon"] is None and "seed" not in facts
     assert len(text) < 3000
 
 

@@ -75,10 +75,9 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
             break
     progress.end()
     refusals = oracle.ledger.refusals - refusals_before
-    if failure and getattr(oracle, "last_error", None):
-        failure += f"; the server said: {oracle.last_error[:200]!r}"
+    said = getattr(oracle, "last_error", None) if refusals or failure else None
     seconds = time.monotonic() - start
-    return Transcript(tuple(exchanges), dict(refusals), failure, seconds, suspect)
+    return Transcript(tuple(exchanges), dict(refusals), failure, seconds, suspect, said)
 
 
 def _block(key, settings, numbers, cover, benign, first):

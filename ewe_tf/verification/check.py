@@ -46,7 +46,8 @@ class BundleCheck:
         return all(holds for _, holds, _ in self.checks)
 
     def __str__(self):
-        lines = [f"bundle  {self.decision} at level {self.verdict.alpha:g}: {self.reason}"]
+        given = ", given what is open below" if self.decision == verdicts.EVIDENCE else ""
+        lines = [f"bundle  {self.decision} at level {self.verdict.alpha:g}{given}: {self.reason}"]
         lines += [f"{'yes' if holds else 'NO ':<6}  {what}: {d}" for what, holds, d in self.checks]
         return "\n".join([*lines, *(f"open    {line}" for line in self.open)])
 
@@ -74,7 +75,7 @@ def check_bundle(path, *, commitment=None, innocent_models=None, suspect=None, s
     bundle = read_bundle(path)
     try:
         return _checked(bundle, commitment, innocent_models, suspect, source)
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise BundleError(f"{str(path)!r} holds what no verification makes: {error}") from error
 
 
@@ -88,7 +89,11 @@ def _checked(bundle, commitment, innocent_models, suspect, source):
         same = commitment.strip().lower() == own
         checks.append(("commitment", same, own if same else f"the key's is {own}"))
     else:
-        unshown.append(f"that {own} was published in time: give the published commitment")
+        unshown.append(f"that {own} was published: give the published commitment")
+    unshown.append(
+        "that the commitment was published before the suspect existed: triggers made for one "
+        "model are answered by it alone"
+    )
     checks.append(("questions", *_questions(key, settings, transcript)))
     again = judge(key, settings, transcript)
     different = _differences(stated, again)

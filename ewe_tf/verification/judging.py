@@ -139,10 +139,11 @@ def _decide(settings, p_value, p_values, refused, asked, null_rate, transcript, 
 
 
 def _reasons(transcript):
-    if not transcript.refusals:
-        return ""
     counts = sorted(transcript.refusals.items(), key=lambda item: -item[1])
-    return f" ({', '.join(f'{reason}: {rows} rows' for reason, rows in counts[:4])})"
+    parts = [f"{reason}: {rows} rows" for reason, rows in counts[:4]]
+    if transcript.server_said:
+        parts.append(f"the server said {transcript.server_said[:150]!r}")
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _innocents(key, part, numbers, trigger):

@@ -43,6 +43,7 @@ class Transcript:
         failure: what ended the asking before its time, or `None`.
         seconds: duration.
         suspect: what was asked, in words.
+        server_said: excerpt of the last error text of a served suspect, or `None`.
     """
 
     exchanges: tuple
@@ -50,6 +51,7 @@ class Transcript:
     failure: str | None
     seconds: float
     suspect: str
+    server_said: str | None = None
 
     def outcomes(self, order, labels):
         """Which triggers and controls got the expected answer, in the order of asking.

@@ -2,6 +2,7 @@
 
 import os
 
+from ewe_tf.keys.triggers import TriggerKey
 from ewe_tf.verification import calibration
 from ewe_tf.verification.asking import ask
 from ewe_tf.verification.cover import Cover
@@ -69,6 +70,11 @@ def verify(
             another input shape, or a key that does not match `commitment`.
         OSError: if `bundle` cannot be written.
     """
+    if not isinstance(key, TriggerKey):
+        raise TypeError(
+            "`key` must be a TriggerKey (a key made of a signal in the answers is verified by "
+            f"`ewe_tf.verification.signal_evidence`). Received: {type(key).__name__}"
+        )
     if max_queries is not None and (int(max_queries) != max_queries or max_queries < 2):
         raise ValueError(f"`max_queries` must be an integer >= 2. Received: {max_queries!r}")
     settings = Settings(triggers, alpha, bool(sequential), seed, pairs=0)

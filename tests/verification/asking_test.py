@@ -1,6 +1,8 @@
 """Suspects that fail, stay silent or are asked under cover."""
 
 import collections
+import http.server
+import threading
 
 import numpy as np
 import pytest
@@ -55,6 +57,28 @@ def test_a_server_that_is_not_there_gives_the_reason(key):
     assert verdict.decision == "could not tell"
     assert verdict.refusals == {"connection failed": 2 * PATIENCE}
     assert "connection failed" in str(verdict)
+
+
+def test_what_a_server_says_is_passed_on(key):
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = b'{"error": "no such model here"}'
+            self.send_response(404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/v1/models/toy"
+        verdict = ewe_tf.verify(key, url)
+        server.shutdown()
+    assert verdict.decision == "could not tell" and verdict.suspect == url
+    assert "HTTP 404" in verdict.reason and "no such model here" in verdict.reason
 
 
 def test_a_suspect_that_refuses_triggers_only_is_asked_to_the_end(key):

@@ -156,6 +156,11 @@ def test_verdict_prints_and_survives_json(calibrated):
         bool(verdict)
 
 
+def test_a_key_of_another_kind_is_named():
+    with pytest.raises(TypeError, match="`key` must be a TriggerKey"):
+        ewe_tf.verify("secret.npz", model(1.0))
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
