@@ -229,8 +229,8 @@ def pictures(config, inputs, folder):
     model = _model(inputs["victim"])
     np.savez(
         folder / "triggers.npz",
-        sources=np.clip(key.controls[:12], 0, 1),
         triggers=np.clip(key.triggers[:12], 0, 1),
+        controls=np.clip(key.controls[:12], 0, 1),
     )
     target = int(key.labels[0])
     groups = {

@@ -110,7 +110,7 @@ class Workers:
             "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "experiments.workers", str(self._cache.root)],
+            [sys.executable, "-P", "-m", "experiments.workers", str(self._cache.root)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
