@@ -8,6 +8,7 @@ caches.
 python -m experiments.innocence --mnist_cache=runs/mnist/cache --fashion_cache=runs/fashion/cache
 """
 
+import json
 import pathlib
 import statistics
 import sys
@@ -17,10 +18,10 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from ewe_tf.keys.whole import write_whole
 from experiments import fashion
 from experiments import mnist
 from experiments import parties
-from experiments import program
 from experiments import stages
 from experiments.benchmark import THIEVES
 from experiments.cache import Cache
@@ -82,13 +83,13 @@ def main(argv):
             refused = cache.result(stage.inputs["judged"].key).value["refused"]
             for value in outcomes[stage].value:
                 suspect = stage.inputs[value["suspect"]]
-                records.append(
-                    {
-                        "task": benchmark.task, "kind": kind, "key": seed, "refused": refused, "model": suspect.key,
-                        "architecture": suspect.config["architecture"], **value,
-                    }
-                )  # fmt: skip
-    program.write_lines(pathlib.Path(FLAGS.output) / "results.jsonl", records)
+                record = {"task": benchmark.task, "kind": kind, "key": seed, "refused": refused}
+                record |= {"model": suspect.key, "architecture": suspect.config["architecture"]}
+                records.append({**record, **value})
+    output = pathlib.Path(FLAGS.output)
+    output.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    write_whole(output / "results.jsonl", lines.encode())
     print(text(records))
     for failure in failed:
         print(f"FAILED: {failure.stage.title}: {failure.error}", file=sys.stderr)
@@ -123,20 +124,25 @@ def text(records):
         levels = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0)
         shares = ", ".join(f"{level:g}: {np.mean(p_values <= level):.3f}" for level in levels)
         lines.append(f"  share of p-values up to {shares}")
-        for alpha in (1e-3, 1e-6):
-            for role in THIEVES:
-                rows = [
-                    r for r in usable(records)
-                    if (r["kind"], r["part"], r["alpha"], r["suspect"], r["task"])
-                    == ("copy", part, alpha, role, "mnist")
-                ]  # fmt: skip
-                found = [r["queries"] for r in rows if r["decision"] == "evidence"]
-                median = statistics.median(found) if found else float("nan")
-                lines.append(
-                    f"  {role} copies of MNIST at {alpha:g}: evidence for {len(found)} of "
-                    f"{len(rows)}, median {median:g} rows sent, {median / 2:g} of them triggers"
-                )
+        lines += _copies(records, part)
     return "\n".join(lines)
+
+
+def _copies(records, part):
+    """How often, and after how many rows, stolen copies of each kind are recognised."""
+    lines, groups = [], {}
+    for r in usable(records):
+        if r["kind"] == "copy" and r["part"] == part:
+            groups.setdefault((r["task"], r["suspect"], r["alpha"]), []).append(r)
+    for (task, role, alpha), rows in groups.items():
+        found = [r["queries"] for r in rows if r["decision"] == "evidence"]
+        median = f", median {statistics.median(found):g} rows sent" if found else ""
+        rate = statistics.mean(r["hits"] / r["asked"] for r in rows)
+        lines.append(
+            f"  {task}, {role} copies at {alpha:g}: evidence for {len(found)} of {len(rows)}"
+            f"{median} (half of them triggers), {rate:.0%} of those hit"
+        )
+    return lines
 
 
 if __name__ == "__main__":
