@@ -5,6 +5,8 @@ import secrets
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf.keys.generator import beacon_bytes
+from ewe_tf.keys.generator import beacon_seed
 from ewe_tf.watermarks import task_data
 from ewe_tf.watermarks.classifier import Classifier
 from ewe_tf.watermarks.task import Task
@@ -25,6 +27,7 @@ def fit(
     class_weight=None,
     steps_per_epoch=None,
     seed=None,
+    beacon=None,
 ):
     """Trains a compiled Keras classifier and embeds a watermark in it.
 
@@ -48,6 +51,9 @@ def fit(
             and recorded in the key if `None`. (What the model itself draws, initial weights and
             dropout, is seeded where the model is made, for example by
             `keras.utils.set_random_seed`.)
+        beacon: a public value that nobody could foresee when `seed` was committed to
+            (`ewe_tf.keys.seed_commitment`): bytes or hexadecimal digits. It is mixed into the
+            seed, so that a judge knows that no lucky key was searched for.
 
     Returns:
         `Protected(model, key, history)`; `model` is the object that was passed in.
@@ -84,6 +90,12 @@ def fit(
                 "(`epochs=0` says that its weights are trained.)"
             )
         epochs = 0
+    origin = None
+    if beacon is not None:
+        if seed is None:
+            raise ValueError("`seed` must be given with `beacon`: the one that was committed to")
+        origin = {"seed": int(seed), "value": beacon_bytes(beacon).hex()}
+        seed = beacon_seed(seed, beacon)
     seed = secrets.randbits(63) if seed is None else int(seed)
     shuffle_seed = int(np.random.SeedSequence(seed).generate_state(1)[0] >> 1)
     if isinstance(x, tf.data.Dataset):
@@ -115,7 +127,7 @@ def fit(
         )
     classifier.check_labels(data.x, data.y)
     return watermark.fit(
-        Task(classifier, data, int(epochs), validation_data, callbacks or [], verbose, seed)
+        Task(classifier, data, int(epochs), validation_data, callbacks or [], verbose, seed, origin)
     )
 
 

@@ -1,5 +1,5 @@
 """Programs: one thin file for each benchmark, over one runner of cached stages."""
 
-from experiments._quiet import import_tensorflow
+from ewe_tf.quiet import import_tensorflow
 
 import_tensorflow()

@@ -16,6 +16,7 @@ from ewe_tf import datasets
 from ewe_tf import extraction
 from ewe_tf import models
 from ewe_tf.keys import Key
+from ewe_tf.models.augmented import augmented
 from ewe_tf.verification import calibrate
 from ewe_tf.verification.calibration import answers_of
 
@@ -34,9 +35,10 @@ def _parts(name, rows, seed):
 @functools.lru_cache(maxsize=2)
 def _source(name, input_shape, rows):
     """Out-of-distribution inputs and labels fitted to the task's shape."""
-    other = datasets.load(name)
     if name == "digits":
-        other = _of_classes(other, (8, 9))
+        other = _of_classes(datasets.load(name), (8, 9))
+    else:
+        other = datasets.load(name, train=rows)
     images = datasets.resize_like(other.x_train[:rows], input_shape)
     return images, other.y_train[:rows]
 
@@ -62,13 +64,22 @@ def _part(config, name):
 def _compiled(config, input_shape, num_classes):
     keras.backend.clear_session()
     keras.utils.set_random_seed(config["seed"])
-    model = models.build(config["architecture"], input_shape, num_classes, seed=config["seed"])
     training = config["training"]
+    model = _network(config, input_shape, num_classes)
     optimizer = keras.optimizers.get(
         {"class_name": training["optimizer"], "config": {"learning_rate": training["rate"]}}
     )
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
+
+
+def _network(config, input_shape, num_classes):
+    seed = config["seed"]
+    model = models.build(config["architecture"], input_shape, num_classes, seed=seed)
+    if not config["training"].get("augment"):
+        return model
+    shift = keras.layers.RandomTranslation(0.125, 0.125, fill_mode="constant", seed=seed)
+    return augmented(model, [shift, keras.layers.RandomFlip("horizontal", seed=seed + 1)])
 
 
 def _accuracy(model, part):
@@ -158,9 +169,7 @@ def stolen(config, inputs, folder):
     keras.backend.clear_session()
     victim_model = _model(inputs["victim"])
     keras.utils.set_random_seed(config["seed"])
-    student = models.build(
-        config["architecture"], part.input_shape, part.num_classes, seed=config["seed"]
-    )
+    student = _network(config, part.input_shape, part.num_classes)
     answers = "label" if config["attack"] == "label-only" else "probabilities"
     oracle = ewe_tf.Oracle(victim_model, answers=answers, budget=len(part.x_train))
     training = config["training"]
@@ -220,8 +229,8 @@ def pictures(config, inputs, folder):
     model = _model(inputs["victim"])
     np.savez(
         folder / "triggers.npz",
-        sources=np.clip(key.controls[:12], 0, 1),
         triggers=np.clip(key.triggers[:12], 0, 1),
+        controls=np.clip(key.controls[:12], 0, 1),
     )
     target = int(key.labels[0])
     groups = {

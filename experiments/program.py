@@ -100,7 +100,7 @@ def figures(cell, outcomes, output, experiment, dataset):
         return []
     records = []
     for name, title in (
-        ("triggers", "Triggers and, above them, their matched controls"),
+        ("triggers", "Triggers and their matched controls"),
         ("features", "Last hidden layer of the victim"),
     ):
         file = f"{name}-{cell.seed}.npz"

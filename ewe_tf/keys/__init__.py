@@ -3,8 +3,23 @@
 from ewe_tf.keys.digest import array_digest
 from ewe_tf.keys.digest import model_digest
 from ewe_tf.keys.file import KeyFileError
+from ewe_tf.keys.generator import beacon_seed
 from ewe_tf.keys.key import Key
+from ewe_tf.keys.regenerate import Regeneration
+from ewe_tf.keys.regenerate import regenerate
+from ewe_tf.keys.regenerate import seed_commitment
 from ewe_tf.keys.signal import SignalKey
 from ewe_tf.keys.triggers import TriggerKey
 
-__all__ = ["Key", "KeyFileError", "SignalKey", "TriggerKey", "array_digest", "model_digest"]
+__all__ = [
+    "Key",
+    "KeyFileError",
+    "Regeneration",
+    "SignalKey",
+    "TriggerKey",
+    "array_digest",
+    "beacon_seed",
+    "model_digest",
+    "regenerate",
+    "seed_commitment",
+]

@@ -1,8 +1,14 @@
-"""Key files: one `.npz`, arrays beside a JSON header, no pickle, written atomically, mode 0600."""
+"""Key files: one `.npz`, arrays beside a JSON header, no pickle, written atomically, mode 0600.
 
+The file ends with the SHA-256 of all that comes before (as the zip's comment, so that it stays
+an ordinary `.npz`): it is checked before anything is parsed, and finds every changed bit.
+"""
+
+import hashlib
+import io
 import json
 import os
-import tempfile
+import struct
 import zipfile
 import zlib
 
@@ -10,13 +16,36 @@ import numpy as np
 
 from ewe_tf.keys.digest import array_digest
 from ewe_tf.keys.digest import json_digest
+from ewe_tf.keys.whole import write_whole
 
 FORMAT = "ewe_tf key"
-VERSION = 1
+VERSION = 2
+# Version 1 had no digest at its end.
+_READ = (1, 2)
+_DIGITS = 64
+# More than any key holds: a small file must not unpack to fill the memory.
+LARGEST = 4 * 2**30
 
 
 class KeyFileError(ValueError):
     """A key file that cannot be read, is damaged, was edited, or is of another version."""
+
+
+def to_bytes(header, arrays):
+    """The bytes of a key file; see `write`."""
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "content": header,
+        "arrays": {name: array_digest(array) for name, array in arrays.items()},
+    }
+    header["sha256"] = json_digest(header)
+    text = json.dumps(header, indent=1).encode()
+    file = io.BytesIO()
+    np.savez_compressed(file, header=np.frombuffer(text, np.uint8), **arrays)
+    # The zip's last two bytes are the length of its comment.
+    content = file.getvalue()[:-2] + struct.pack("<H", _DIGITS)
+    return content + hashlib.sha256(content).hexdigest().encode()
 
 
 def write(path, header, arrays):
@@ -30,27 +59,7 @@ def write(path, header, arrays):
     Raises:
         OSError: when the disk is full or the folder cannot be written; nothing is left behind.
     """
-    header = {
-        "format": FORMAT,
-        "version": VERSION,
-        "content": header,
-        "arrays": {name: array_digest(array) for name, array in arrays.items()},
-    }
-    header["sha256"] = json_digest(header)
-    text = json.dumps(header, indent=1).encode()
-    path = os.fspath(path)
-    folder = os.path.dirname(os.path.abspath(path))
-    # mkstemp makes the file with mode 0600.
-    handle, temporary = tempfile.mkstemp(prefix=".key-", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(file, header=np.frombuffer(text, np.uint8), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    write_whole(path, to_bytes(header, arrays))
 
 
 def read(path):
@@ -66,16 +75,21 @@ def read(path):
     path = os.fspath(path)
     if not os.path.isfile(path):
         raise FileNotFoundError(f"There is no key file {path!r}")
+    with open(path, "rb") as file:
+        return from_bytes(file.read(), path)
+
+
+def from_bytes(content, name):
+    """As `read`, for a file's content; `name` is what messages call it."""
     try:
-        header, arrays = _parse(path)
+        return _parse(content, name)
     except KeyFileError:
         raise
     except _DAMAGE as error:
         raise KeyFileError(
-            f"{path!r} is not a whole key file: it was cut off, edited, or is something else "
+            f"{name!r} is not a whole key file: it was cut off, edited, or is something else "
             f"({type(error).__name__}: {str(error)[:120]})"
         ) from None
-    return header, arrays
 
 
 # Everything that the zip, npy and JSON readers raise on bytes that they did not write.
@@ -93,23 +107,27 @@ _DAMAGE = (
     SyntaxError,
     TypeError,
     ValueError,
+    struct.error,
     zipfile.BadZipFile,
     zlib.error,
 )
 
 
-def _parse(path):
-    with zipfile.ZipFile(path) as archive:
+def _parse(content, path):
+    ends_well = content[-_DIGITS:] == hashlib.sha256(content[:-_DIGITS]).hexdigest().encode()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(part.file_size for part in archive.infolist()) > LARGEST:
+            raise KeyFileError(f"{path!r} unpacks to more than {LARGEST} bytes: it is no key")
         # Checksums first: nothing is parsed from a file whose bytes have changed.
         damaged = archive.testzip()
     if damaged is not None:
         raise KeyFileError(f"{path!r} is damaged: its part {damaged!r} fails its checksum")
-    with np.load(path, allow_pickle=False) as archive:
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     header = json.loads(arrays.pop("header").tobytes().decode())
     if header.get("format") != FORMAT:
         raise KeyFileError(f"{path!r} is not an ewe_tf key file")
-    if header.get("version") != VERSION:
+    if header.get("version") not in _READ:
         raise KeyFileError(
             f"{path!r} has format version {header.get('version')!r}; this ewe_tf reads {VERSION}"
         )
@@ -124,4 +142,6 @@ def _parse(path):
     for name, digest in header["arrays"].items():
         if array_digest(arrays[name]) != digest:
             raise KeyFileError(f"{path!r} was edited: {name!r} does not match its digest")
+    if not ends_well and header["version"] > 1:
+        raise KeyFileError(f"{path!r} was edited: it does not match the digest at its end")
     return header["content"], arrays

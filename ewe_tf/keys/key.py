@@ -47,9 +47,15 @@ class Key(abc.ABC):
 
     def save(self, path):
         """Writes the key to `path` (one `.npz` file, readable by its owner only), atomically."""
+        file.write(path, *self._content())
+
+    def to_bytes(self):
+        """The content of the file that `save` writes."""
+        return file.to_bytes(*self._content())
+
+    def _content(self):
         fields, arrays = self.secret()
-        header = {"kind": self.kind, "fields": fields, "calibration": self.calibration}
-        file.write(path, header, arrays)
+        return {"kind": self.kind, "fields": fields, "calibration": self.calibration}, arrays
 
     @staticmethod
     def load(path):
@@ -59,13 +65,23 @@ class Key(abc.ABC):
             FileNotFoundError: if there is no such file.
             KeyFileError: if it is damaged, edited, or not a key this version knows.
         """
-        header, arrays = file.read(path)
-        kind = header.get("kind")
+        return _made(*file.read(path), str(path))
+
+    @staticmethod
+    def from_bytes(content, name="the key"):
+        """As `load`, for the content of a key file; `name` is what messages call it."""
+        return _made(*file.from_bytes(content, name), name)
+
+
+def _made(header, arrays, name):
+    try:
+        kind = header["kind"]
         if kind not in _KINDS:
             raise file.KeyFileError(
-                f"{str(path)!r} holds a key of kind {kind!r}; known kinds: {sorted(_KINDS)}"
+                f"{name!r} holds a key of kind {kind!r}; known kinds: {sorted(_KINDS)}"
             )
-        try:
-            return _KINDS[kind].from_secret(header["fields"], arrays, header["calibration"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise file.KeyFileError(f"{str(path)!r} holds an invalid key: {error}") from error
+        return _KINDS[kind].from_secret(header["fields"], arrays, header["calibration"])
+    except file.KeyFileError:
+        raise
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise file.KeyFileError(f"{name!r} holds an invalid key: {error}") from error

@@ -35,6 +35,8 @@ class TriggerKey(Key):
         seed: what all random choices of the key derive from.
         victim: `model_digest` of the marked model.
         versions: dict from package to version, at the time of making.
+        origin: what the triggers were drawn from and how (JSON), for `ewe_tf.keys.regenerate`;
+            `None` for triggers that cannot be regenerated.
         calibration: what innocent models answer (JSON), or `None` before calibration.
     """
 
@@ -52,6 +54,7 @@ class TriggerKey(Key):
     seed: int
     victim: str
     versions: dict
+    origin: dict | None = None
     calibration: dict | None = None
 
     def __post_init__(self):
@@ -80,6 +83,8 @@ class TriggerKey(Key):
             "victim": self.victim,
             "versions": self.versions,
         }
+        if self.origin is not None:
+            fields["origin"] = self.origin
         return fields, {name: getattr(self, name) for name in _ARRAYS}
 
     @classmethod

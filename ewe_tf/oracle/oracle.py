@@ -84,6 +84,11 @@ class Oracle:
     def input_shape(self):
         return self._box.input_shape
 
+    @property
+    def last_error(self):
+        """Excerpt of the last error text that a remote model gave, without secrets; or None."""
+        return getattr(self._box, "last_error", None)
+
     def predict(self, x):
         """Asks about rows.
 

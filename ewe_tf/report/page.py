@@ -195,7 +195,7 @@ def _figures(records, drawings, arrays):
             about = "Lower is stronger. " + about
         else:
             markup = pictures.draw(record, arrays(record["file"]))
-            default = {"triggers": "Triggers and their sources", "features": "Features"}
+            default = {"triggers": "Triggers and their controls", "features": "Features"}
             title = record.get("title") or default[record["figure"]]
         figures.append(_figure(title, markup, about, full=record["figure"] == "triggers"))
     return f'<div class="figures">{"".join(figures)}</div>'

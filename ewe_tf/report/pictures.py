@@ -1,4 +1,4 @@
-"""Pictures from saved arrays: triggers beside their sources, features in two dimensions."""
+"""Pictures from saved arrays: triggers beside their controls, features in two dimensions."""
 
 import numpy as np
 
@@ -31,29 +31,29 @@ def project(features):
     return np.pad(projected, ((0, 0), (0, 2 - projected.shape[1])))
 
 
-def trigger_table(sources, triggers, limit=12):
-    """Triggers under the images they were made from, and what was changed.
+def trigger_table(triggers, controls, limit=12):
+    """Triggers above their matched controls, and what tells them apart.
 
     The third row shows the difference around mid-grey, amplified so that its largest value
-    just fits; it is left out where triggers are their sources.
+    just fits, where the two are the same picture but for a few pixels or a little.
 
     Args:
-        sources, triggers: Arrays (n, height, width, 1 or 3) in [0, 1].
+        triggers, controls: Arrays (n, height, width, 1 or 3) in [0, 1].
         limit: How many pairs to show.
 
     Returns:
         Markup.
     """
-    sources, triggers = (np.asarray(array)[:limit] for array in (sources, triggers))
-    if sources.shape != triggers.shape or sources.ndim != 4:
+    triggers, controls = (np.asarray(array)[:limit] for array in (triggers, controls))
+    if triggers.shape != controls.shape or triggers.ndim != 4:
         raise ValueError(
-            "`sources` and `triggers` must be images of the same shape. "
-            f"Received: shapes {sources.shape} and {triggers.shape}"
+            "`triggers` and `controls` must be images of the same shape. "
+            f"Received: shapes {triggers.shape} and {controls.shape}"
         )
-    difference = triggers.astype("float64") - sources
+    difference = triggers.astype("float64") - controls
     largest = float(np.abs(difference).max(initial=0.0))
-    rows = [("source", sources), ("trigger", triggers)]
-    if largest > 1e-6:
+    rows = [("trigger", triggers), ("control", controls)]
+    if largest > 1e-6 and np.abs(difference).mean() < 0.1:
         amplified = 0.5 + difference / (2 * largest)
         rows.append((f"difference (at most {largest:.2g})", amplified))
     body = "".join(
@@ -71,6 +71,6 @@ def trigger_table(sources, triggers, limit=12):
 def draw(record, arrays):
     """Markup of a figure record whose arrays are given as a dictionary."""
     if record["figure"] == "triggers":
-        return trigger_table(arrays["sources"], arrays["triggers"])
+        return trigger_table(arrays["triggers"], arrays["controls"])
     names = [str(name) for name in arrays["names"]]
     return feature_scatter(project(arrays["points"]), arrays["groups"], names)

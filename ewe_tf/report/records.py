@@ -29,7 +29,7 @@ and, where known (null or absent otherwise),
 Other fields are kept and exported. A record with the field `figure` is a picture instead:
 
     {"figure": "triggers", "file": "triggers.npz", "title": …}
-        arrays `sources` and `triggers`, (n, height, width, 1 or 3) in [0, 1]
+        arrays `triggers` and `controls`, (n, height, width, 1 or 3) in [0, 1]
     {"figure": "features", "file": "features.npz", "title": …}
         arrays `points` (n, d), projected to two dimensions, `groups` (n,) integers and
         `names` (groups,) words

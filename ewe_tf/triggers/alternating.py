@@ -44,6 +44,11 @@ class AlternatingSteps:
         if not 0 <= self.threshold <= 1:
             raise ValueError(f"`threshold` must be in [0, 1]. Received: {self.threshold!r}")
 
+    @property
+    def budget(self):
+        """The largest change of any input value that the steps can add up to."""
+        return self.step_size * (self.rounds + self.most_away + self.last_away)
+
     def compiled(self, target_logit, rate, entanglement, shape, value_range):
         """The steps as one compiled graph over all batches.
 

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf.keys import generator
+
 
 @dataclasses.dataclass(frozen=True)
 class Patch:
@@ -41,10 +43,7 @@ class Patch:
 
     def paste(self, images, position):
         """Copies of `images` with the patch's upper left corner at `position` (row, column)."""
-        row, column = position
-        images = np.array(images, np.float32)
-        images[:, row : row + self.size, column : column + self.size] = self.value
-        return images
+        return generator.pasted(images, self.size, self.value, position)
 
 
 def best_position(objective, images, patch):

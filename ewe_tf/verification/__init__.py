@@ -9,8 +9,12 @@ from ewe_tf.verification.binomial import clopper_pearson
 from ewe_tf.verification.binomial import lower_bound
 from ewe_tf.verification.binomial import upper_bound
 from ewe_tf.verification.binomial import wilson
+from ewe_tf.verification.bundle import BundleError
 from ewe_tf.verification.calibration import calibrate
+from ewe_tf.verification.check import BundleCheck
+from ewe_tf.verification.check import check_bundle
 from ewe_tf.verification.contrast import ContrastEProcess
+from ewe_tf.verification.cover import Cover
 from ewe_tf.verification.decoys import decoy_p_value
 from ewe_tf.verification.decoys import required_decoys
 from ewe_tf.verification.e_values import average_e_values
@@ -43,17 +47,22 @@ from ewe_tf.verification.sequential import log_e_value
 from ewe_tf.verification.signs import rademacher_bound
 from ewe_tf.verification.signs import sign_flip_p_value
 from ewe_tf.verification.verdict import Verdict
+from ewe_tf.verification.verdict import VerdictError
 from ewe_tf.verification.verify import verify
 
 __all__ = [
     "BetaBinomial",
+    "BundleCheck",
+    "BundleError",
     "ContrastEProcess",
+    "Cover",
     "EProcess",
     "Interval",
     "PairedCounts",
     "PairedEProcess",
     "RequiredQueries",
     "Verdict",
+    "VerdictError",
     "anytime_bounds",
     "average_e_values",
     "benjamini_hochberg",
@@ -61,6 +70,7 @@ __all__ = [
     "binomial_p_value",
     "binomial_power",
     "calibrate",
+    "check_bundle",
     "clopper_pearson",
     "conformal_p_value",
     "critical_hits",

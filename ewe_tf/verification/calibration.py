@@ -5,14 +5,21 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.verification.innocents import null_rate_bound
+from ewe_tf.verification.scores import target_rank
 
 # No null rate below this is used, however innocent the models asked.
 FLOOR = 0.05
 # Keys that an innocent model answers more often than this are refused.
 ACCEPTED = 0.05
 
+_MATERIAL = {
+    "keys": ("triggers", "labels"),
+    "held_out": ("held_out", "held_out_labels"),
+    "controls": ("controls", "labels"),
+}
 
-def calibrate(key, innocent_models, *, names=None):
+
+def calibrate(key, innocent_models, *, names=None, families=None):
     """The key with the answers of innocent models stored in it.
 
     Give models that had no part in the making of the key: several seeds, at least two
@@ -21,8 +28,11 @@ def calibrate(key, innocent_models, *, names=None):
 
     Args:
         key: a `TriggerKey`.
-        innocent_models: a sequence of models, of any kind that `ewe_tf.Oracle` takes.
+        innocent_models: a sequence of models, of any kind that `ewe_tf.Oracle` takes. Where
+            they answer with probabilities, the target's rank in them is stored as well.
         names: one name for each, for the record; `None` numbers them.
+        families: one label for each: fine-tuned, pruned or distilled copies of one model are
+            one family with it, and count as one model. `None`: all are independent.
 
     Returns:
         A new key with `calibration` set; its commitment is that of `key`.
@@ -35,14 +45,16 @@ def calibrate(key, innocent_models, *, names=None):
     if not innocent_models:
         raise ValueError("`innocent_models` must hold at least one model. Received: none")
     names = [f"innocent {i + 1}" for i in range(len(innocent_models))] if names is None else names
-    if len(names) != len(innocent_models):
-        raise ValueError(
-            f"`names` must be one for each of the {len(innocent_models)} models. "
-            f"Received: {len(names)}"
-        )
+    families = names if families is None else families
+    for argument, given in (("names", names), ("families", families)):
+        if len(given) != len(innocent_models):
+            raise ValueError(
+                f"`{argument}` must be one for each of the {len(innocent_models)} models. "
+                f"Received: {len(given)}"
+            )
     records = [
-        {"name": str(name), **answers_of(key, model)}
-        for name, model in zip(names, innocent_models, strict=True)
+        {"name": str(name), "family": str(family), **_record(key, model)}
+        for name, family, model in zip(names, families, innocent_models, strict=True)
     ]
     for record in records:
         for part in ("keys", "held_out"):
@@ -63,9 +75,8 @@ def answers_of(key, model):
 
     oracle = model if isinstance(model, Oracle) else Oracle(model, answers="label")
     return {
-        "keys": _count(oracle, key.triggers, key.labels),
-        "held_out": _count(oracle, key.held_out, key.held_out_labels),
-        "controls": _count(oracle, key.controls, key.labels),
+        part: _count(_labels(oracle.predict(images)) == labels)
+        for part, (images, labels) in _parts(key).items()
     }
 
 
@@ -78,7 +89,10 @@ def null_rate_of(key, part):
     """
     if key.calibration is None:
         return 0.5, "assumed, because no innocent model was asked; calibrate(key, models) helps"
-    counts = [record[part] for record in key.calibration["innocents"]]
+    try:
+        counts = [record[part] for record in key.calibration["innocents"]]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"The key's calibration is malformed: {error!r}") from error
     bound = null_rate_bound(counts, confidence=0.95, floor=FLOOR)
     worst = max(hits / asked for hits, asked in counts)
     return bound, (
@@ -87,9 +101,90 @@ def null_rate_of(key, part):
     )
 
 
-def _count(oracle, images, labels):
-    if not len(images):
-        return [0, 0]
-    answers = oracle.predict(images)
-    answers = answers if answers.ndim == 1 else np.argmax(answers, axis=1)
-    return [int(np.sum(answers == labels)), len(images)]
+def family_counts(key, part, numbers):
+    """`(hits, asked)` of each innocent family's worst member on some triggers of a part.
+
+    Args:
+        key: a calibrated `TriggerKey`.
+        part: `"keys"` or `"held_out"`.
+        numbers: rows of the triggers that count, `(n,)`.
+
+    Returns:
+        List of pairs, one for each family.
+    """
+    worst = {}
+    for record in key.calibration["innocents"]:
+        bits = record.get("outcomes", {}).get(part)
+        if bits is None:
+            counts = tuple(record[part])
+        else:
+            hits = np.unpackbits(np.frombuffer(bytes.fromhex(bits), np.uint8))[numbers]
+            counts = int(hits.sum()), len(numbers)
+        family = record.get("family", record["name"])
+        worst[family] = max(worst.get(family, (0, counts[1])), counts, key=lambda c: c[0] / c[1])
+    return list(worst.values())
+
+
+def family_ranks(key, part):
+    """Mean and deviation of the target's rank in each family's best-ranking member.
+
+    Returns:
+        List of pairs, one for each family; empty if some innocent model gave labels only, or
+        without calibration.
+    """
+    best = {}
+    for record in (key.calibration or {}).get("innocents", ()):
+        ranks = (record.get("ranks") or {}).get(part)
+        if ranks is None:
+            return []
+        family = record.get("family", record["name"])
+        best[family] = max(best.get(family, (-1.0, 0.0)), tuple(ranks))
+    return list(best.values())
+
+
+def _record(key, model):
+    """What one innocent model answers: counts, each trigger's outcome, and ranks."""
+    oracle = _most_telling(model, key.triggers[:1])
+    record, outcomes, ranks = {}, {}, {}
+    for part, (images, labels) in _parts(key).items():
+        answers = oracle.predict(images)
+        hits = _labels(answers) == labels
+        record[part] = _count(hits)
+        outcomes[part] = np.packbits(hits).tobytes().hex()
+        if answers.ndim == 2 and len(answers) and np.all(np.isfinite(answers)):
+            found = target_rank(answers, labels)
+            ranks[part] = [round(float(found.mean()), 6), round(float(found.std()), 6)]
+    record["outcomes"] = {part: outcomes[part] for part in ("keys", "held_out")}
+    complete = oracle.answers == "probabilities" and {"keys", "held_out"} <= set(ranks)
+    record["ranks"] = {p: ranks[p] for p in ("keys", "held_out")} if complete else None
+    return record
+
+
+def _most_telling(model, row):
+    """An oracle that gives probabilities, if the model does, else labels."""
+    from ewe_tf.oracle import Oracle
+
+    if isinstance(model, Oracle):
+        return model
+    try:
+        oracle = Oracle(model, answers="probabilities")
+        oracle.predict(row)
+    except ValueError:
+        return Oracle(model, answers="label")
+    return oracle
+
+
+def _parts(key):
+    return {
+        part: (getattr(key, images), getattr(key, labels))
+        for part, (images, labels) in _MATERIAL.items()
+    }
+
+
+def _labels(answers):
+    answers = np.asarray(answers)
+    return answers if answers.ndim == 1 else np.argmax(np.nan_to_num(answers, nan=-1.0), axis=1)
+
+
+def _count(hits):
+    return [int(np.sum(hits)), len(hits)]

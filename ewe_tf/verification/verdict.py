@@ -3,9 +3,16 @@
 import dataclasses
 import json
 
+from ewe_tf.keys.digest import json_digest
+
 EVIDENCE = "evidence"
 NO_EVIDENCE = "no evidence"
 UNDECIDED = "could not tell"
+DECISIONS = (EVIDENCE, NO_EVIDENCE, UNDECIDED)
+
+
+class VerdictError(ValueError):
+    """A text that is no verdict, or one that was edited."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +23,9 @@ class Verdict:
         decision: `"evidence"`, `"no evidence"` or `"could not tell"` (with the reason).
         reason: one sentence: which p-value decided, or why nothing could be told.
         alpha: the level that was asked for.
-        p_value: the deciding p-value, the largest of those in `p_values` that must all be small.
-        p_values: dict from test to p-value.
+        p_value: the deciding p-value: the larger of those of the two hypotheses; where the ranks
+            were tested as well, twice the smaller one of the two tests' larger p-values.
+        p_values: dict from hypothesis to p-value.
         e_value: the smallest of the e-values (sequential verification; else `None`).
         hits, asked: expected answers among the triggers asked.
         rate, interval: their share and its 95 % interval (valid at every stopping time where
@@ -31,11 +39,17 @@ class Verdict:
             large; `None` without calibration.
         false_positive_bound: upper 95 % bound on the share of innocent models at or above the
             null rate; `None` without calibration.
-        queries: rows sent to the suspect.
+        queries: rows sent to the suspect, benign ones included.
         seconds: duration.
         assumptions: what must hold for the p-values to be right.
         evidence_path: e-values after each trigger asked, as natural logarithms.
         scheme, commitment, suspect, versions: what was verified, against what, with what.
+        triggers: the part of the key that was asked, `"keys"` or `"held_out"`.
+        refusals: dict from reason to the number of rows without a usable answer.
+        random_effects_p_value: of "the suspect is one more innocent model", which assumes that
+            the logits of innocent models' rates follow a t distribution; after sequential
+            stopping it is a description only. It does not decide. `None` with fewer than three
+            independent innocent models.
     """
 
     decision: str
@@ -63,6 +77,9 @@ class Verdict:
     commitment: str
     suspect: str
     versions: dict
+    triggers: str = "keys"
+    refusals: dict = dataclasses.field(default_factory=dict)
+    random_effects_p_value: float | None = None
 
     def __bool__(self):
         raise TypeError(
@@ -71,8 +88,9 @@ class Verdict:
         )
 
     def to_json(self, path=None):
-        """The verdict as JSON text; also written to `path` if given."""
-        text = json.dumps(dataclasses.asdict(self), indent=1)
+        """The verdict as JSON text, with a digest of itself; also written to `path` if given."""
+        fields = json.loads(json.dumps(dataclasses.asdict(self), allow_nan=False))
+        text = json.dumps({**fields, "sha256": json_digest(fields)}, indent=1)
         if path is not None:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text + "\n")
@@ -80,11 +98,40 @@ class Verdict:
 
     @classmethod
     def from_json(cls, text):
-        """The verdict that `to_json` wrote."""
-        fields = json.loads(text)
-        for name in ("interval", "assumptions", "evidence_path"):
-            fields[name] = tuple(fields[name])
-        return cls(**fields)
+        """The verdict that `to_json` wrote.
+
+        Raises:
+            VerdictError: for any other text, and for one that does not match its digest.
+        """
+        try:
+            fields = json.loads(text)
+            stated = fields.pop("sha256")
+            if stated != json_digest(fields):
+                raise VerdictError("The verdict was edited: it does not match its own digest")
+            for name in ("interval", "assumptions", "evidence_path"):
+                fields[name] = tuple(fields[name])
+            verdict = cls(**fields)
+        except VerdictError:
+            raise
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+            raise VerdictError(
+                f"This is no verdict of ewe_tf ({type(error).__name__}: {str(error)[:100]})"
+            ) from None
+        if verdict.decision not in DECISIONS:
+            raise VerdictError(f"There is no decision {verdict.decision!r}")
+        return verdict
+
+    def plot(self, path):
+        """Draws the evidence over the triggers asked, as an SVG file.
+
+        Raises:
+            ValueError: for a verdict of fixed size, which has one p-value and no path.
+        """
+        from ewe_tf.verification.evidence_plot import draw
+
+        text = draw(self)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
 
     def rows(self):
         """The compact table as pairs (name, value)."""
@@ -93,7 +140,7 @@ class Verdict:
             ("verdict", f"{self.decision} at level {self.alpha:g}"),
             ("because", self.reason),
             (
-                "triggers",
+                "keys" if self.triggers == "keys" else "held out",
                 f"{self.hits} of {self.asked} answered as the key expects: {self.rate:.1%} "
                 f"(95 % interval {low:.1%} to {high:.1%})",
             ),
@@ -112,6 +159,14 @@ class Verdict:
                     "(95 % bound)",
                 )
             )
+        if self.random_effects_p_value is not None:
+            lines.append(
+                (
+                    "as one more model",
+                    f"p {self.random_effects_p_value:.2g}, if logits of innocent models' rates "
+                    "follow a t distribution (not deciding)",
+                )
+            )
         refused = f", {self.refused} without a usable answer" if self.refused else ""
         lines.append(("queries", f"{self.queries} in {self.seconds:.1f} s{refused}"))
         lines.append(("suspect", self.suspect))
@@ -125,7 +180,7 @@ class Verdict:
         return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
 
     def _tests(self):
-        if len(self.p_values) < 2:
-            return ""
         parts = ", ".join(f"{name} {p:.2g}" for name, p in self.p_values.items())
-        return f" (the largest of: {parts})"
+        if len(self.p_values) > 2:
+            return f" (twice the smaller of the tests' larger ones: {parts})"
+        return f" (the larger of: {parts})"

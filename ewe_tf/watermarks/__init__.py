@@ -4,8 +4,8 @@ from ewe_tf.watermarks.answering import Defended
 from ewe_tf.watermarks.control import Control
 from ewe_tf.watermarks.dynamarks import DynaMarks
 from ewe_tf.watermarks.ewe import EWE
-from ewe_tf.watermarks.in_house import Rehearsal
 from ewe_tf.watermarks.paper import PaperEWE
 from ewe_tf.watermarks.protected import Protected
+from ewe_tf.watermarks.rehearsal import Rehearsal
 
 __all__ = ["EWE", "Control", "Defended", "DynaMarks", "PaperEWE", "Protected", "Rehearsal"]

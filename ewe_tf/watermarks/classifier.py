@@ -102,6 +102,7 @@ class Classifier:
         try:
             self.model.test_on_batch(x[:2], y[:2])
         except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+            self.model.test_function = None  # Keras keeps it half traced.
             raise ValueError(
                 f"`y` does not suit the model's loss {self.model.loss!r}. Received: rows of shape "
                 f"{y.shape[1:]}. ({error})"

@@ -6,22 +6,24 @@ import numpy as np
 
 from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import array_digest
+from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.losses.snnl import DISTANCES
 from ewe_tf.triggers import GradientAscent
 from ewe_tf.triggers import Patch
 from ewe_tf.versions import versions
 from ewe_tf.watermarks import in_house
+from ewe_tf.watermarks import innocents as innocent_models
 from ewe_tf.watermarks import making
 from ewe_tf.watermarks import pair as pairs
-from ewe_tf.watermarks import selection
 from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks.batches import Layout
 from ewe_tf.watermarks.batches import mixed_batches
-from ewe_tf.watermarks.in_house import Rehearsal
 from ewe_tf.watermarks.normalization import statistics_from_task_rows
 from ewe_tf.watermarks.protected import Protected
+from ewe_tf.watermarks.rehearsal import Rehearsal
+from ewe_tf.watermarks.rehearsal import rehearse
 from ewe_tf.watermarks.trainer import EntangledTrainer
 from ewe_tf.watermarks.trainer import Weights
 
@@ -176,15 +178,15 @@ class EWE:
         """Trains and marks the model; see `ewe_tf.fit`."""
         names = task.classifier.layer_names(self.layers)
         source = sources.resolve(self.source, task.data, task.classifier.input_shape)
-        choices = target_choices(source, self.target, task.data)
+        choices = pairs.target_choices(source, self.target, task.data)
         rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
         fixed = self.target != "auto" and len(source.choices) == 1
-        if not fixed and not self._innocent_count:
+        if not fixed and not innocent_models.count(self.innocents):
             raise ValueError(
                 "`innocents` must be positive to choose a pair: give models, or a source class "
                 "and a `target`"
             )
-        self._check_innocents(task.classifier)
+        innocent_models.check(self.innocents, task.classifier)
         patch, ascent = self._patch_and_ascent(source, task.data.value_range)
         layout = self._layout(task)
         seeds = task.seeds(8)
@@ -201,20 +203,17 @@ class EWE:
         task.check_trained()
 
         progress.stage("In-house innocent models")
-        innocents = self._innocents(task, in_house_epochs, seeds[0], progress)
-        pair = self._pair(source, choices, innocents, seeds[1])
-        progress.say(
-            f"      source class {pair.source}, target class {pair.target}"
-            + (
-                ""
-                if pair.null_rate is None
-                else f" (innocent models answer it on at most {pair.null_rate:.1%})"
-            )
+        innocents = innocent_models.obtain(
+            self.innocents, task, self._other, in_house_epochs, seeds[0], progress.detail
         )
+        pair = pairs.choose_by(innocents, source, choices, self.target, seeds[1])
+        progress.detail(str(pair))
         history["pair"] = dataclasses.asdict(pair)
 
         progress.stage("Trigger generation")
-        split, _ = sources.split(source.of_class(pair.source), np.random.default_rng(seeds[2]))
+        split, _ = sources.split(
+            source.of_class(pair.source), np.random.default_rng(seeds[generator.SPLIT])
+        )
         targets = task.data.x[task.data.labels == pair.target]
         rule = making.make_rule(
             task.classifier,
@@ -241,7 +240,7 @@ class EWE:
         )
 
         def controls(images):
-            return making.controls(rule, images, np.random.default_rng(seeds[6]))
+            return making.controls(rule, images, np.random.default_rng(seeds[generator.CONTROLS]))
 
         training_controls = controls(split.training)
         answers = task.classifier.probabilities(training_controls)
@@ -278,16 +277,18 @@ class EWE:
         progress.stage("Rehearsal" if rehearsal else "Keys")
         kept = np.arange(min(self.keys, len(candidates)))
         if rehearsal:
-            kept, history["rehearsal"] = self._rehearse(
+            kept, history["rehearsal"] = rehearse(
                 rehearsal,
                 task,
                 innocents,
                 candidates,
                 held_out,
-                pair,
+                pair.target,
+                self.keys,
+                self._other,
                 in_house_epochs,
                 seeds[5],
-                progress,
+                progress.detail,
             )
 
         key = TriggerKey(
@@ -303,6 +304,9 @@ class EWE:
             seed=task.seed,
             victim=model_digest(model),
             versions=versions(),
+            origin=making.origin_of(
+                source, pair, rule, rule.ascent.budget if rule.ascent else None, kept, task
+            ),
         )
         return Protected(model, key, history)
 
@@ -331,102 +335,8 @@ class EWE:
         return patch and patch.fitted(source.images, value_range), ascent
 
     @property
-    def _innocent_count(self):
-        return self.innocents if isinstance(self.innocents, int) else len(self.innocents)
-
-    def _check_innocents(self, classifier):
-        if isinstance(self.innocents, int):
-            return
-        expected = [(None, *classifier.input_shape)], [(None, classifier.num_classes)]
-        for i, model in enumerate(self.innocents):
-            shapes = [
-                [tuple(t.shape) for t in getattr(model, side, None) or ()]
-                for side in ("inputs", "outputs")
-            ]
-            if tuple(shapes) != expected:
-                raise ValueError(
-                    f"`innocents` must be Keras models with the inputs and classes of the model, "
-                    f"shapes {expected}. Received at position {i}: {shapes}"
-                )
-
-    def _innocents(self, task, epochs, seed, progress):
-        """Pairs (model, gives logits)."""
-        if not isinstance(self.innocents, int):
-            return [(model, in_house.gives_logits(model)) for model in self.innocents]
-        rng = np.random.default_rng(seed)
-        data, rows = task.data, int(0.7 * len(task.data.x))
-        # Each innocent model sees another part of the data: they are to differ.
-        parts = [rng.permutation(len(data.x))[:rows] for _ in range(self.innocents)]
-        models = in_house.train_in_house(
-            task.classifier,
-            in_house.alternating(task.classifier, self._other, self.innocents),
-            [data.x[part] for part in parts],
-            [data.labels[part] for part in parts],
-            epochs,
-            data.batch_size,
-            rng.integers(2**31, size=self.innocents).tolist(),
-            lambda line: progress.say(f"      {line}"),
-        )
-        return [(model, in_house.gives_logits(model)) for model in models]
-
-    @property
     def _other(self):
         return self.other_architecture or in_house.default_other_architecture
-
-    def _pair(self, source, choices, innocents, seed):
-        if not innocents:
-            return pairs.Pair(source.choices[0], int(self.target), None)
-        rng = np.random.default_rng(seed)
-        asked = {}
-        for label in choices:
-            images = source.of_class(label)
-            asked[label] = images[rng.permutation(len(images))[:500]]
-        answers = [
-            {c: in_house.log_probabilities(m, x, logits) for c, x in asked.items()}
-            for m, logits in innocents
-        ]
-        return pairs.choose_pair(answers, choices, self.target)
-
-    def _rehearse(
-        self, rehearsal, task, innocents, candidates, held_out, pair, epochs, seed, progress
-    ):
-        data = task.data
-        rng = np.random.default_rng(seed)
-        models = in_house.train_in_house(
-            task.classifier,
-            in_house.alternating(task.classifier, self._other, rehearsal.surrogates),
-            data.x,
-            task.classifier.labels(data.x),
-            epochs,
-            data.batch_size,
-            rng.integers(2**31, size=rehearsal.surrogates).tolist(),
-            lambda line: progress.say(f"      {line}"),
-        )
-        stolen = [(model, in_house.gives_logits(model)) for model in models]
-        scores = selection.key_scores(
-            [in_house.log_probabilities(m, candidates, logits) for m, logits in stolen],
-            [in_house.log_probabilities(m, candidates, logits) for m, logits in innocents],
-            pair.target,
-            rehearsal.innocence,
-        )
-        kept = selection.best_keys(scores, self.keys)
-
-        def rates(models, images):
-            answers = [np.argmax(in_house.log_probabilities(m, images, g), 1) for m, g in models]
-            return [float(np.mean(a == pair.target)) for a in answers]
-
-        found = {
-            "surrogates_held_out": rates(stolen, held_out),
-            "surrogates_keys": rates(stolen, candidates[kept]),
-            "innocents_held_out": rates(innocents, held_out),
-            "innocents_keys": rates(innocents, candidates[kept]),
-        }
-        progress.say(
-            "      in-house copies answer "
-            f"{np.mean(found['surrogates_held_out']):.0%} of the held-out triggers, "
-            f"{np.mean(found['surrogates_keys']):.0%} of the keys"
-        )
-        return kept, found
 
     def _settings(self, names, pair, rule, rehearsal):
         """The scheme's settings as JSON: as given, and as settled."""
@@ -456,23 +366,8 @@ class EWE:
             "position": list(rule.position) if rule.position else None,
             "ascent": dataclasses.asdict(rule.ascent) if rule.ascent else None,
             "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
-            "innocents": self._innocent_count,
+            "innocents": innocent_models.count(self.innocents),
         }
-
-
-def target_choices(source, target, data):
-    """For each source class the target classes that it may be paired with."""
-    present = np.unique(data.labels).tolist()
-    if target != "auto" and target not in present:
-        raise ValueError(
-            f"`target` must be a class of the data, whose classes are {present}. Received: {target}"
-        )
-    choices = {}
-    for label in source.choices:
-        allowed = [t for t in present if not (source.in_distribution and t == label)]
-        if target == "auto" or target in allowed:
-            choices[label] = allowed
-    return choices
 
 
 def _cost(scheme, task, rehearsal, epochs):

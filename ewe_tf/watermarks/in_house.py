@@ -5,35 +5,33 @@ says how a stranger's model would. Surrogates are trained on the marked model's 
 they answer says what a thief's copy would.
 """
 
-import dataclasses
-
 import keras
 import numpy as np
 
 from ewe_tf.watermarks.classifier import ends_in_softmax
 
 
-@dataclasses.dataclass(frozen=True)
-class Rehearsal:
-    """How keys are chosen before deployment: by trying the theft in-house.
+class InHouse:
+    """A trained model of the owner's, asked for log-probabilities.
 
     Args:
-        surrogates: number of models trained on the marked model's labels, in turn of the
-            victim's architecture and of the other one; at least 1.
-        innocence: weight of the innocent models' margin in a key's score; 0 leaves it out. It
-            lowers the rate on innocent models and, measurably, the robustness of the keys.
+        model: Keras classifier; it need not be compiled.
     """
 
-    surrogates: int = 4
-    innocence: float = 2.0
+    def __init__(self, model):
+        self.model = model
+        self.logits = not ends_in_softmax(model)
 
-    def __post_init__(self):
-        if int(self.surrogates) != self.surrogates or self.surrogates < 1:
-            raise ValueError(
-                f"`surrogates` must be a positive integer. Received: {self.surrogates!r}"
-            )
-        if not self.innocence >= 0:
-            raise ValueError(f"`innocence` must be at least 0. Received: {self.innocence!r}")
+    def log_probabilities(self, x, batch_size=512):
+        """`(n, classes)` float32 log-probabilities on inputs `(n, ...)`."""
+        outputs = np.asarray(self.model.predict(x, batch_size=batch_size, verbose=0), np.float32)
+        if self.logits:
+            return np.asarray(keras.ops.log_softmax(outputs))
+        return np.log(np.maximum(outputs, 1e-7))
+
+    def rate(self, x, label):
+        """Share of the inputs `(n, ...)` that the model gives to class `label`."""
+        return float(np.mean(np.argmax(self.log_probabilities(x), axis=1) == label))
 
 
 def default_other_architecture(input_shape, num_classes):
@@ -95,19 +93,19 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
         progress: called with one line of text for each model that is done.
 
     Returns:
-        List of trained, compiled models.
+        List of trained `InHouse` models.
     """
     models = []
     for i, (architecture, seed) in enumerate(zip(architectures, seeds, strict=True)):
         rows = x[i] if isinstance(x, list) else x
         answers = labels[i] if isinstance(labels, list) else labels
         model = architecture(seed)
-        compile_like(classifier, model, gives_logits(model))
+        compile_like(classifier, model, not ends_in_softmax(model))
         rng = np.random.default_rng(seed)
         for _ in range(epochs):
             order = rng.permutation(len(rows))
             model.fit(rows[order], answers[order], batch_size=batch_size, shuffle=False, verbose=0)
-        models.append(model)
+        models.append(InHouse(model))
         progress(f"{i + 1} of {len(seeds)}")
     return models
 
@@ -133,19 +131,6 @@ def alternating(classifier, other_architecture, count):
         return fresh_copy(blank, seed)
 
     return [(same, other)[i % 2] for i in range(count)]
-
-
-def gives_logits(model):
-    """Whether an in-house model, compiled or not, gives logits."""
-    return not ends_in_softmax(model)
-
-
-def log_probabilities(model, x, logits=False, batch_size=512):
-    """`(n, classes)` float32 log-probabilities."""
-    outputs = np.asarray(model.predict(x, batch_size=batch_size, verbose=0), np.float32)
-    if logits:
-        return np.asarray(keras.ops.log_softmax(outputs))
-    return np.log(np.maximum(outputs, 1e-7))
 
 
 def margins(log_probabilities):

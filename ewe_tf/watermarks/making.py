@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf.keys import array_digest
+from ewe_tf.keys import generator
 from ewe_tf.losses import fully_mixed_value
 from ewe_tf.losses import median_distance
 from ewe_tf.losses import soft_nearest_neighbor_loss
@@ -94,11 +96,34 @@ def controls(rule, images, rng):
     """
     if rule.changes_images:
         return np.ascontiguousarray(images, np.float32)
-    # The last axis of images holds the channels of a pixel, which stay together.
-    channels = images.shape[-1] if images.ndim > 3 else 1
-    pixels = images.reshape(len(images), -1, channels)
-    shuffled = pixels[:, rng.permutation(pixels.shape[1])]
-    return np.ascontiguousarray(shuffled.reshape(images.shape), np.float32)
+    return generator.shuffled_pixels(images, rng)
+
+
+def origin_of(source, pair, rule, budget, kept, task):
+    """What `ewe_tf.keys.regenerate` needs to make a key's triggers again, as JSON.
+
+    Args:
+        source: the `Source`.
+        pair: the `Pair`.
+        rule: the `Rule`.
+        budget: largest change of any input value by ascent; `None` without ascent.
+        kept: rows of the candidates that became keys.
+        task: the `Task`.
+    """
+    return {
+        "generator": generator.GENERATOR,
+        "images": array_digest(source.images),
+        "classes": array_digest(source.classes),
+        "source_class": int(pair.source),
+        "target": int(pair.target),
+        "kept": np.asarray(kept).tolist(),
+        "patch": dataclasses.asdict(rule.patch) if rule.patch else None,
+        "position": list(rule.position) if rule.position else None,
+        "budget": budget,
+        "controls": "sources" if rule.changes_images else "shuffled",
+        "value_range": list(rule.value_range),
+        "beacon": task.beacon,
+    }
 
 
 class _objective:

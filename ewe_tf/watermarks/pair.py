@@ -30,6 +30,11 @@ class Pair:
     target: int
     null_rate: float | None
 
+    def __str__(self):
+        known = self.null_rate is not None
+        rate = f" (innocent models answer it on at most {self.null_rate:.1%})" if known else ""
+        return f"source class {self.source}, target class {self.target}{rate}"
+
 
 def choose_pair(log_probabilities, choices, target):
     """The pair with the largest mean margin among those that no innocent model answers.
@@ -68,3 +73,41 @@ def choose_pair(log_probabilities, choices, target):
 def _rates(log_probabilities):
     answers = np.argmax(log_probabilities, axis=1)
     return np.bincount(answers, minlength=log_probabilities.shape[1]) / len(answers)
+
+
+def target_choices(source, target, data):
+    """For each source class the target classes that it may be paired with."""
+    present = np.unique(data.labels).tolist()
+    if target != "auto" and target not in present:
+        raise ValueError(
+            f"`target` must be a class of the data, whose classes are {present}. Received: {target}"
+        )
+    choices = {}
+    for label in source.choices:
+        allowed = [t for t in present if not (source.in_distribution and t == label)]
+        if target == "auto" or target in allowed:
+            choices[label] = allowed
+    return choices
+
+
+def choose_by(innocents, source, choices, target, seed):
+    """The pair that innocent models choose; without any, the one pair that there is.
+
+    Args:
+        innocents: list of `InHouse` models.
+        source: the `Source`.
+        choices: what `target_choices` gave.
+        target: a class, or `"auto"`.
+        seed: of the source inputs that are asked, at most 500 of each class.
+    """
+    if not innocents:
+        return Pair(source.choices[0], int(target), None)
+    rng = np.random.default_rng(seed)
+    asked = {}
+    for label in choices:
+        images = source.of_class(label)
+        asked[label] = images[rng.permutation(len(images))[:500]]
+    answers = [
+        {label: model.log_probabilities(x) for label, x in asked.items()} for model in innocents
+    ]
+    return choose_pair(answers, choices, target)

@@ -7,12 +7,12 @@ import keras
 import numpy as np
 
 from ewe_tf.keys import TriggerKey
+from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.losses.snnl import DISTANCES
 from ewe_tf.triggers import Patch
 from ewe_tf.triggers.alternating import AlternatingSteps
 from ewe_tf.versions import versions
-from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import making
 from ewe_tf.watermarks import pair as pairs
 from ewe_tf.watermarks import source as sources
@@ -21,7 +21,7 @@ from ewe_tf.watermarks.alternating import AlternatingTrainer
 from ewe_tf.watermarks.alternating import alternating_batches
 from ewe_tf.watermarks.ewe import brief as brief
 from ewe_tf.watermarks.ewe import described as described
-from ewe_tf.watermarks.ewe import target_choices as choices_of
+from ewe_tf.watermarks.in_house import InHouse
 from ewe_tf.watermarks.paper_rule import make_paper_rule
 from ewe_tf.watermarks.paper_rule import weighted_layers
 from ewe_tf.watermarks.protected import Protected
@@ -246,7 +246,7 @@ class PaperEWE:
         factors = _for_each(self.factors, names, "factors")
         temperatures = _for_each(self.temperatures, names, "temperatures")
         source = self._source(task)
-        choices = choices_of(source, self.target, data)
+        choices = pairs.target_choices(source, self.target, data)
         if not self.innocents and (self.target == "auto" or len(source.choices) > 1):
             raise ValueError(
                 "`source_class` and `target` must be given, or `innocents` to choose them. "
@@ -261,8 +261,10 @@ class PaperEWE:
                 f"{f', on each of {replicas} replicas' if replicas > 1 else ''}. Received: "
                 f"batch_size={data.batch_size}"
             )
-        seeds = task.seeds(4)
-        pair = self._pair(source, choices, seeds[3])
+        seeds = task.seeds(8)
+        pair = pairs.choose_by(
+            [InHouse(model) for model in self.innocents], source, choices, self.target, seeds[3]
+        )
         progress = stages.Progress(task.verbose, 3)
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
         history = {"pair": dataclasses.asdict(pair)}
@@ -272,7 +274,9 @@ class PaperEWE:
         task.check_trained()
 
         progress.stage("Trigger generation")
-        split, _ = sources.split(source.of_class(pair.source), np.random.default_rng(seeds[0]))
+        split, _ = sources.split(
+            source.of_class(pair.source), np.random.default_rng(seeds[generator.SPLIT])
+        )
         rule = make_paper_rule(
             task.classifier,
             names,
@@ -311,7 +315,7 @@ class PaperEWE:
         history["temperatures"] = np.asarray(trainer.temperatures).tolist()
         # One order of the pixels for all controls.
         controls = [
-            making.controls(rule, images, np.random.default_rng(seeds[2]))
+            making.controls(rule, images, np.random.default_rng(seeds[generator.CONTROLS]))
             for images in (split.candidates[: self.keys], split.held_out)
         ]
         key = TriggerKey(
@@ -327,6 +331,9 @@ class PaperEWE:
             seed=task.seed,
             victim=model_digest(model),
             versions=versions(),
+            origin=making.origin_of(
+                source, pair, rule, self.steps.budget, np.arange(len(keys)), task
+            ),
         )
         return Protected(model, key, history)
 
@@ -340,21 +347,6 @@ class PaperEWE:
                 f"{list(source.choices)}. Received: {self.source_class!r}"
             )
         return dataclasses.replace(source, choices=(int(self.source_class),))
-
-    def _pair(self, source, choices, seed):
-        if self.target != "auto" and len(source.choices) == 1:
-            return pairs.Pair(source.choices[0], int(self.target), None)
-        rng = np.random.default_rng(seed)
-        asked = {label: source.of_class(label) for label in choices}
-        asked = {label: x[rng.permutation(len(x))[:500]] for label, x in asked.items()}
-        answers = [
-            {
-                label: in_house.log_probabilities(model, x, in_house.gives_logits(model))
-                for label, x in asked.items()
-            }
-            for model in self.innocents
-        ]
-        return pairs.choose_pair(answers, choices, self.target)
 
     def _settings(self, names, pair, rule):
         plain = ("epochs", "temperature_rate", "ratio", "learning_rate", "distance", "keys")

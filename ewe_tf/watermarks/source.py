@@ -1,12 +1,12 @@
 """Where triggers come from: a class of the task, or inputs from outside of it."""
 
 import dataclasses
-import hashlib
 
 import numpy as np
 
-# At most this many rows are used for each purpose, and at least this many are needed.
-_MOST = {"training": 1000, "candidates": 1000, "held_out": 200}
+from ewe_tf.keys import generator
+
+# At least this many source images are needed.
 _LEAST = 20
 
 
@@ -93,8 +93,8 @@ def resolve(source, data, input_shape):
             f"`source` labels must be one for each of the {len(images)} inputs. Received: "
             f"shape {classes.shape}"
         )
-    own = set(map(_digest, data.x))
-    shared = sum(_digest(image) in own for image in images)
+    own = set(map(generator.digest, data.x))
+    shared = sum(generator.digest(image) in own for image in images)
     if shared > 0.01 * len(images):
         raise ValueError(
             f"`source` must come from outside of the task, but {shared} of its {len(images)} "
@@ -112,17 +112,12 @@ def split(images, rng):
     Returns:
         `(Split, indices)`: indices is a dict from purpose to rows of `images`.
     """
-    order = rng.permutation(_distinct(images))
-    training = min(len(order) // 2, _MOST["training"])
-    held_out = min((len(order) - training) // 3, _MOST["held_out"])
-    candidates = min(len(order) - training - held_out, _MOST["candidates"])
-    ends = np.cumsum([training, candidates, held_out])
-    rows = dict(zip(_MOST, np.split(order[: ends[-1]], ends[:-1]), strict=True))
+    rows = generator.split_rows(images, rng)
     return Split(**{purpose: images[r] for purpose, r in rows.items()}), rows
 
 
 def _enough(source):
-    counts = {c: len(_distinct(source.of_class(c))) for c in source.choices}
+    counts = {c: len(generator.distinct(source.of_class(c))) for c in source.choices}
     choices = tuple(c for c, n in counts.items() if n >= _LEAST)
     if not choices:
         raise ValueError(
@@ -130,15 +125,3 @@ def _enough(source):
             f"class: {counts}"
         )
     return dataclasses.replace(source, choices=choices)
-
-
-def _distinct(images):
-    """Rows of the first of equal images."""
-    first = {}
-    for row, digest in enumerate(map(_digest, images)):
-        first.setdefault(digest, row)
-    return np.fromiter(first.values(), np.int64)
-
-
-def _digest(image):
-    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()

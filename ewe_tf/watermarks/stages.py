@@ -111,6 +111,10 @@ class Progress:
         self.number += 1
         self.say(f"[{self.number}/{self.stages}] {name}{': ' if detail else ''}{detail}")
 
+    def detail(self, line):
+        """Prints one line below the stage."""
+        self.say(f"      {line}")
+
     def say(self, line):
         """Prints one line."""
         if self.verbose:

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf.keys import generator
 from ewe_tf.watermarks.classifier import Classifier
 from ewe_tf.watermarks.task_data import TaskData
 
@@ -18,6 +19,8 @@ class Task:
         epochs: epochs of task training; 0 for a model that is trained already.
         validation_data, callbacks, verbose: as in Keras' `fit`.
         seed: what every random choice derives from.
+        beacon: `{"seed": ..., "value": ...}`: the owner's seed and the public value that `seed`
+            was made of; `None` without a beacon.
     """
 
     classifier: Classifier
@@ -27,11 +30,11 @@ class Task:
     callbacks: list
     verbose: object
     seed: int
+    beacon: dict | None = None
 
     def seeds(self, count):
         """`count` integers derived from the seed; the first ones do not depend on `count`."""
-        children = np.random.SeedSequence(self.seed).spawn(count)
-        return [int(child.generate_state(1)[0] >> 1) for child in children]
+        return generator.child_seeds(self.seed, count)
 
     def check_trained(self):
         """Raises ValueError if the model answers the task no better than by chance."""

@@ -98,7 +98,7 @@ def test_every_kind_of_edit_is_found(tmp_path):
         parts = {name: archive[name] for name in archive.files}
 
     def save(**changes):
-        np.savez(path, **{**parts, **changes})
+        np.savez(path, **{**parts, **changes})  # Without the digest at the end, too.
         with pytest.raises(KeyFileError) as error:
             Key.load(path)
         return str(error.value)
@@ -109,8 +109,24 @@ def test_every_kind_of_edit_is_found(tmp_path):
     assert "header does not match" in save(
         header=np.frombuffer(text.replace(b'"seed": 7', b'"seed": 9'), np.uint8)
     )
-    other_version = text.replace(b'"version": 1,', b'"version": 99,')
+    other_version = text.replace(b'"version": 2,', b'"version": 99,')
     assert "format version 99" in save(header=np.frombuffer(other_version, np.uint8))
+
+
+def test_every_flipped_bit_of_a_small_file_is_found(tmp_path):
+    whole = make_key().to_bytes()
+    assert Key.from_bytes(whole).commitment() == make_key().commitment()
+    for position in range(0, len(whole), 7):
+        edited = bytearray(whole)
+        edited[position] ^= 1 << position % 8
+        with pytest.raises(KeyFileError, match="'the key'"):
+            Key.from_bytes(bytes(edited))
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_refused(monkeypatch):
+    monkeypatch.setattr(file, "LARGEST", 1000)
+    with pytest.raises(KeyFileError, match="unpacks to more than 1000 bytes"):
+        Key.from_bytes(make_key().to_bytes())
 
 
 def test_something_else_is_not_a_key(tmp_path):
@@ -126,11 +142,10 @@ def test_a_full_disk_leaves_the_old_key_and_nothing_else(tmp_path, monkeypatch):
     make_key().save(path)
     before = path.read_bytes()
 
-    def full(file, **arrays):
-        file.write(b"half of a key")
+    def full(handle):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(file.np, "savez_compressed", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left"):
         make_key(seed=8).save(path)
     assert path.read_bytes() == before

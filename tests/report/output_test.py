@@ -65,8 +65,8 @@ def model(role, rate, seed=0, **more):
 @pytest.fixture
 def records(tmp_path):
     generator = np.random.default_rng(0)
-    sources = generator.random((3, 8, 8, 1))
-    np.savez(tmp_path / "triggers.npz", sources=sources, triggers=sources * 0.9)
+    controls = generator.random((3, 8, 8, 1))
+    np.savez(tmp_path / "triggers.npz", controls=controls, triggers=controls * 0.9)
     np.savez(
         tmp_path / "features.npz",
         points=generator.random((9, 4)),
@@ -175,9 +175,10 @@ def test_projection_keeps_distances_of_a_plane():
         project(np.zeros((3, 1)))
 
 
-def test_triggers_that_are_their_sources_have_no_difference_row():
+def test_the_difference_is_shown_where_it_is_small():
     images = np.random.default_rng(2).random((2, 4, 4, 3))
     assert trigger_table(images, images).count("<tr>") == 2
+    assert trigger_table(images, 1 - images).count("<tr>") == 2
     assert "at most 0.05" in trigger_table(images, np.clip(images - 0.05, -1, 1))
     with pytest.raises(ValueError, match="same shape"):
         trigger_table(images, images[:1])

@@ -33,9 +33,10 @@ def trained(digits, make_model, learned):
 @pytest.mark.parametrize(
     ("changes", "rows", "metrics"),
     [
-        ({}, (32, 16, 16), {"snnl"}),
-        ({"snnl_weight": 0.0}, (32, 16, 0), set()),
-        ({"hull_weight": 0.0, "rows": 8}, (32, 8, 8), {"snnl"}),
+        ({}, (32, 16, 16, 16), {"snnl"}),
+        ({"snnl_weight": 0.0}, (32, 16, 0, 16), set()),
+        ({"hull_weight": 0.0, "rows": 8}, (32, 8, 8, 8), {"snnl"}),
+        ({"control_weight": 0.0}, (32, 16, 16, 0), {"snnl"}),
     ],
 )
 def test_what_a_batch_consists_of(fit, trained, quick, monkeypatch, changes, rows, metrics):
@@ -57,13 +58,18 @@ def test_what_a_batch_consists_of(fit, trained, quick, monkeypatch, changes, row
     scheme = quick(**changes)
     history = fit(model, x, y, watermark=scheme, epochs=0, batch_size=32).history["entangled"]
     layout = seen["layout"]
-    assert (layout.task, layout.triggers, layout.targets) == rows
+    assert (layout.task, layout.triggers, layout.targets, layout.controls) == rows
     task, triggers = seen["x"][: rows[0]], seen["x"][rows[0] : rows[0] + rows[1]]
     of = {row.tobytes(): label for row, label in zip(x, y, strict=True)}
     assert all(row.tobytes() in of for row in task)
     source = {row.tobytes() for row in scheme.source}
     assert all(row.tobytes() in source for row in triggers)
-    assert [of[row.tobytes()] for row in seen["x"][sum(rows[:2]) :]] == [3] * rows[2]
+    targets, controls = np.split(seen["x"][sum(rows[:2]) :], [rows[2]])
+    assert [of[row.tobytes()] for row in targets] == [3] * rows[2]
+    # Controls hold the values of a source image in another order.
+    values = {np.sort(row, axis=None).tobytes() for row in scheme.source}
+    assert all(np.sort(row, axis=None).tobytes() in values for row in controls)
+    assert not any(row.tobytes() in source for row in controls)
     # Hull rows are made within the step.
     assert seen["width"] == sum(rows) + rows[1] * bool(scheme.hull_weight)
     assert metrics == {"snnl"} & set(history)
@@ -77,9 +83,10 @@ def test_key_of_an_outside_source(fit, trained, strange):
     key, pair = protected.key, protected.history["pair"]
     chosen = pair["source"]
     own = {row.tobytes() for row in strange[groups == chosen]}
-    others = {row.tobytes() for row in strange[groups != chosen]}
     assert {r.tobytes() for r in key.triggers} | {r.tobytes() for r in key.held_out} <= own
-    assert {r.tobytes() for r in key.controls} <= others
+    assert not {r.tobytes() for r in key.controls} & own
+    for trigger, control in zip(key.triggers, key.controls, strict=True):
+        np.testing.assert_array_equal(np.sort(trigger, axis=None), np.sort(control, axis=None))
     assert not {r.tobytes() for r in key.triggers} & {r.tobytes() for r in key.held_out}
     assert (
         key.triggers.shape[0] == 15 and set(key.labels) == {pair["target"]} and key.scheme == "EWE"

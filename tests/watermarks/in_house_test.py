@@ -3,11 +3,10 @@ import numpy as np
 import pytest
 
 from ewe_tf.watermarks.classifier import Classifier
-from ewe_tf.watermarks.in_house import Rehearsal
 from ewe_tf.watermarks.in_house import alternating
 from ewe_tf.watermarks.in_house import fresh_copy
-from ewe_tf.watermarks.in_house import log_probabilities
 from ewe_tf.watermarks.in_house import train_in_house
+from ewe_tf.watermarks.rehearsal import Rehearsal
 
 L = keras.layers
 
@@ -98,12 +97,13 @@ def test_in_house_models_learn_and_leave_the_victim_alone(digits, make_model):
         said.append,
     )
     assert said == ["1 of 2", "2 of 2"] and blank == [((8, 8, 1), 10)]
-    assert [len(m.layers) for m in models] == [4, 3]
+    assert [len(m.model.layers) for m in models] == [4, 3]
     for trained, logits in zip(models, (True, False), strict=True):
-        z = log_probabilities(trained, x, logits)
+        assert trained.logits == logits
+        z = trained.log_probabilities(x)
         np.testing.assert_allclose(np.exp(z).sum(1), 1, rtol=1e-4)
         assert np.mean(np.argmax(z, 1) == y) > 0.8
-        assert float(trained.optimizer.learning_rate) == pytest.approx(0.005)
+        assert float(trained.model.optimizer.learning_rate) == pytest.approx(0.005)
     assert all(np.array_equal(v, w) for v, w in zip(before, model.get_weights(), strict=True))
 
 

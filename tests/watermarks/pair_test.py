@@ -32,7 +32,7 @@ def test_the_nearest_target_that_nobody_answers():
 def test_a_target_that_one_model_answers_too_often_is_passed_over():
     fine = {0: answers([1.0, 0, 0, 0], second=2)}
     bad = {0: answers([0.9, 0.02, 0.08, 0], second=2)}
-    pair = choose_pair([fine, bad], {0: [1, 2, 3]}, "auto")
+    pair = choose_pair([fine, bad], {0: [1, 2]}, "auto")
     assert (pair.source, pair.target, pair.null_rate) == (0, 1, pytest.approx(0.02))
 
 
@@ -44,6 +44,11 @@ def test_the_limits(rate, accepted):
     else:
         with pytest.raises(ValueError, match=r"source 4 and target 1, on 6% .*accepted: 5%"):
             choose_pair([model], {4: [1]}, 1)
+
+
+def test_a_pair_that_nobody_answers_goes_before_a_rarely_answered_one():
+    model = {0: answers([0.98, 0.02, 0, 0], second=1)}
+    assert choose_pair([model], {0: [1, 2, 3]}, "auto").null_rate == 0
 
 
 def test_a_welcome_pair_goes_before_a_nearer_usable_one():

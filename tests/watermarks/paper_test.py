@@ -46,7 +46,8 @@ def trainer(model, factors=(3.0, 5.0), temperatures=(40.0, 90.0), rate=2.0, seed
 
 def slow_snnl(x, groups, t):
     x = np.maximum(np.asarray(x, np.float64).reshape(len(x), -1), 0)
-    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    # Rows of zeros, which a small dense layer has now and then, are at distance 1 from all.
+    x /= np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-6)
     weights = np.exp(-(1 - x @ x.T) / t)
     np.fill_diagonal(weights, 0)
     same = weights * (groups[:, None] == groups[None, :])

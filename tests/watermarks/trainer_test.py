@@ -214,3 +214,16 @@ def test_mixed_precision(policy):
     assert max(np.abs(a - b).max() for a, b in zip(before, model.get_weights(), strict=True)) > 1e-4
     if scaled:
         assert int(model.optimizer.step_counter) == 1
+
+
+def test_control_rows_are_drawn_to_the_answers_given():
+    """The loss of a step is the task's and the controls' cross-entropy, by hand."""
+    model = linear_model()
+    layout = Layout(12, 4, 0, 5)
+    trainer = make_trainer(model, ("h",), Weights(0.0, 0.0, 0.0, 0.5, 0.7), layout)
+    x, y, weights = batch(layout, seed=3)
+    y[-5:] = np.random.default_rng(0).dirichlet(np.ones(3), 5)
+    expected = 0.7 * np.mean(softmax_ce(model(x[-5:]), y[-5:]))
+    task = np.asarray(model.compute_loss(x[:12], y[:12].argmax(1), model(x[:12]), weights[:12]))
+    logs = trainer.train_step((tf.constant(x), tf.constant(y), tf.constant(weights)))
+    assert float(logs["loss"]) == pytest.approx(expected + float(task), rel=1e-4)

@@ -1,0 +1,183 @@
+"""Making a key's triggers again from its seed and its source, by somebody who trusts nobody."""
+
+import dataclasses
+
+import numpy as np
+
+from ewe_tf.keys import generator
+from ewe_tf.keys.digest import array_digest
+from ewe_tf.keys.digest import json_digest
+
+_ROUNDING = 1e-5
+
+
+@dataclasses.dataclass(frozen=True)
+class Regeneration:
+    """What came out.
+
+    Attributes:
+        checks: tuple of `(what, holds, detail)`.
+        exact: whether triggers were compared bit for bit. If not (they were moved by gradient
+            ascent on the victim as it was before the mark, which is not at hand), they were
+            found within the ascent's budget of images that were.
+        seed_commitment: what the owner must have published before the beacon's value, or
+            `None` for a key without a beacon.
+    """
+
+    checks: tuple
+    exact: bool
+    seed_commitment: str | None
+
+    @property
+    def holds(self):
+        """Whether every check holds."""
+        return all(holds for _, holds, _ in self.checks)
+
+    def __str__(self):
+        lines = [f"{'yes' if holds else 'NO ':<4} {what}: {d}" for what, holds, d in self.checks]
+        if self.seed_commitment:
+            lines.append(f"     must have been published first: {self.seed_commitment}")
+        return "\n".join(lines)
+
+
+def seed_commitment(seed, images, classes=None):
+    """SHA-256 (hex) of an owner's seed and source: to be published before a beacon's value.
+
+    Args:
+        seed: as given to `ewe_tf.fit`, an integer >= 0 that nobody can guess.
+        images, classes: the source, as in `regenerate`.
+    """
+    images, classes = _source(images, classes)
+    return _seed_commitment(seed, array_digest(images), array_digest(classes))
+
+
+def regenerate(key, images, classes=None):
+    """Draws a key's triggers and controls again and compares them with those in the key.
+
+    Sources that are used as they are give every trigger and control bit for bit. Where triggers
+    were moved by gradient ascent, their controls are compared bit for bit, and the triggers are
+    to lie within the ascent's budget of the patched images; the ascent itself would take the
+    victim as it was before the mark.
+
+    What this shows: the held-out triggers are those that the seed draws from the source, with no
+    choice left but that of the seed, the source and the class pair (and a beacon takes the
+    choice of the seed away). The keys are a selection among such triggers by their answers, and
+    nothing is shown about that selection but that it is one.
+
+    Args:
+        key: a `TriggerKey` with an `origin`.
+        images: `(n, ...)`: the out-of-distribution source as it was given to the scheme, or the
+            task's training inputs where a class of the task is the source.
+        classes: `(n,)` integer labels of `images`; `None` if the source came without.
+
+    Returns:
+        A `Regeneration`.
+
+    Raises:
+        ValueError: for a key that does not say where it comes from, or arrays that cannot be
+            its source.
+    """
+    origin = _origin(key)
+    images, classes = _source(images, classes)
+    checks = []
+
+    def check(what, holds, detail):
+        checks.append((what, bool(holds), detail))
+        return holds
+
+    same = array_digest(images) == origin["images"] and array_digest(classes) == origin["classes"]
+    check("source", same, "the committed arrays" if same else "not the arrays that were committed")
+    beacon, published = origin["beacon"], None
+    if beacon is not None:
+        mixed = generator.beacon_seed(beacon["seed"], beacon["value"]) == key.seed
+        check("seed", mixed, f"{'' if mixed else 'not '}made of the beacon {beacon['value'][:16]}…")
+        published = _seed_commitment(beacon["seed"], origin["images"], origin["classes"])
+    expected = np.full_like(key.labels, origin["target"])
+    labels = np.all(key.labels == expected) and np.all(key.held_out_labels == origin["target"])
+    check("answers", labels, f"class {origin['target']} for every trigger")
+    exact = origin["budget"] is None
+    sources = images[classes == origin["source_class"]]
+    if not check("rows", len(sources) > 0, f"{len(sources)} source images of the class"):
+        return Regeneration(tuple(checks), exact, published)
+    seeds = generator.child_seeds(key.seed, generator.CONTROLS + 1)
+    rows = generator.split_rows(sources, np.random.default_rng(seeds[generator.SPLIT]))
+    kept = np.array(origin["kept"], np.int64)
+    if not check(
+        "selection",
+        len(np.unique(kept)) == len(kept)
+        and np.all((kept >= 0) & (kept < len(rows["candidates"]))),
+        f"{len(kept)} different candidates",
+    ):
+        return Regeneration(tuple(checks), exact, published)
+    for name, drawn, triggers, controls in (
+        ("held-out", rows["held_out"], key.held_out, key.held_out_controls),
+        ("key", rows["candidates"][kept], key.triggers, key.controls),
+    ):
+        originals = sources[drawn]
+        check(f"{name} triggers", *_triggers(origin, originals, triggers))
+        if origin["controls"] == "shuffled":
+            rng = np.random.default_rng(seeds[generator.CONTROLS])
+            originals = generator.shuffled_pixels(originals, rng)
+        equal = np.array_equal(originals, controls)
+        check(f"{name} controls", equal, "bit for bit" if equal else "differ")
+    return Regeneration(tuple(checks), exact, published)
+
+
+def _triggers(origin, originals, triggers):
+    """Whether triggers follow from their source images, and how exactly."""
+    if origin["patch"] is not None:
+        patch = origin["patch"]
+        originals = generator.pasted(originals, patch["size"], patch["value"], origin["position"])
+    if originals.shape != triggers.shape:
+        return False, f"{len(triggers)} in the key, {len(originals)} drawn"
+    if origin["budget"] is None:
+        different = int(np.sum(np.any((originals != triggers).reshape(len(triggers), -1), axis=1)))
+        equal = different == 0
+        return equal, "bit for bit" if equal else f"{different} of {len(triggers)} differ"
+    moved = float(np.max(np.abs(originals - triggers), initial=0.0))
+    within = moved <= origin["budget"] + _ROUNDING
+    return within, (
+        f"moved by up to {moved:.3g}, {'within' if within else 'beyond'} the ascent's budget of "
+        f"{origin['budget']:g}"
+    )
+
+
+def _origin(key):
+    origin = getattr(key, "origin", None)
+    if origin is None:
+        raise ValueError(
+            "The key does not say what its triggers were drawn from, so they cannot be regenerated"
+        )
+    names = {
+        "generator", "images", "classes", "source_class", "target", "kept", "patch", "position",
+        "budget", "controls", "value_range", "beacon",
+    }  # fmt: skip
+    if not isinstance(origin, dict) or set(origin) != names:
+        raise ValueError(f"The key's `origin` must state {sorted(names)}")
+    if origin["generator"] != generator.GENERATOR:
+        raise ValueError(
+            f"The key was made by generator {origin['generator']!r}; this ewe_tf repeats "
+            f"{generator.GENERATOR}"
+        )
+    return origin
+
+
+def _source(images, classes):
+    images = np.asarray(images)
+    if images.dtype.kind not in "fiu" or images.ndim < 2:
+        raise ValueError(
+            f"`images` must be an array (n, ...) of numbers. Received: {images.dtype} "
+            f"{images.shape}"
+        )
+    images = images.astype(np.float32)
+    classes = np.zeros(len(images), np.int64) if classes is None else np.asarray(classes)
+    if classes.shape != (len(images),) or classes.dtype.kind not in "iu":
+        raise ValueError(
+            f"`classes` must be one integer for each of the {len(images)} images. Received: "
+            f"{classes.dtype} {classes.shape}"
+        )
+    return images, classes.astype(np.int64)
+
+
+def _seed_commitment(seed, images, classes):
+    return json_digest({"seed": int(seed), "images": images, "classes": classes})

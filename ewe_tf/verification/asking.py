@@ -1,0 +1,124 @@
+"""Asking a suspect: triggers and controls in pairs, hidden among benign rows if wanted."""
+
+import collections
+import sys
+import time
+
+import numpy as np
+
+from ewe_tf.keys.digest import array_digest
+from ewe_tf.verification.contrast import ContrastEProcess
+from ewe_tf.verification.sequential import EProcess
+from ewe_tf.verification.transcript import BENIGN
+from ewe_tf.verification.transcript import CONTROL
+from ewe_tf.verification.transcript import TRIGGER
+from ewe_tf.verification.transcript import Exchange
+from ewe_tf.verification.transcript import Transcript
+
+# After so many pairs in a row without any usable answer, the asking ends.
+PATIENCE = 3
+
+
+def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"):
+    """Asks until the planned pairs are through, the evidence suffices, or nothing comes back.
+
+    Whatever the suspect does, an answer or an exception, a `Transcript` is returned.
+
+    Args:
+        oracle: an `Oracle`.
+        key: a `TriggerKey`.
+        settings: `Settings`.
+        null_rate: what the sequential test bets against.
+        cover: a `Cover` or `None`.
+        suspect: the suspect in words.
+        verbose: whether to tell how far it is on stderr; `"auto"`: at a terminal, and after two
+            seconds.
+
+    Returns:
+        A `Transcript`.
+    """
+    order = settings.order(key)
+    rng = settings.generator(key, 1)
+    benign = None if cover is None else rng.permutation(len(cover.rows))
+    exchanges, failure, silent = [], None, 0
+    refusals_before = collections.Counter(oracle.ledger.refusals)
+    rate, contrast = EProcess(null_rate), ContrastEProcess()
+    threshold = -np.log(settings.label_level)
+    progress, start = _Progress(len(order), verbose), time.monotonic()
+    step = 1 if settings.sequential else max(len(order), 1)
+    for first in range(0, len(order), step):
+        numbers = order[first : first + step]
+        block = _block(key, settings, numbers, cover, benign, first)
+        block = [block[i] for i in rng.permutation(len(block))]
+        try:
+            answers = oracle.predict(np.stack([row for _, _, row in block]))
+        except Exception as error:  # Whatever a suspect does is a finding, not our failure.
+            failure = f"{type(error).__name__}: {_line(error)}"
+            break
+        heard = [
+            Exchange(role, int(number), array_digest(row), _plain(answer))
+            for (role, number, row), answer in zip(block, answers, strict=True)
+        ]
+        exchanges += heard
+        if not settings.sequential:
+            continue
+        pair = {e.role: e.label for e in heard if e.role != BENIGN}
+        expected = settings.material(key)[1][numbers[0]]
+        silent = silent + 1 if all(e.answer is None for e in heard) else 0
+        rate.update(pair[TRIGGER] == expected)
+        contrast.update(pair[TRIGGER] == expected, pair[CONTROL] in (expected, -1))
+        progress.tell(first + 1, rate, contrast)
+        if min(rate.log_e_value, contrast.log_e_value) >= threshold:
+            break
+        if silent == PATIENCE:
+            failure = f"no usable answer to {PATIENCE} pairs in a row"
+            break
+    progress.end()
+    refusals = oracle.ledger.refusals - refusals_before
+    if failure and getattr(oracle, "last_error", None):
+        failure += f"; the server said: {oracle.last_error[:200]!r}"
+    seconds = time.monotonic() - start
+    return Transcript(tuple(exchanges), dict(refusals), failure, seconds, suspect)
+
+
+def _block(key, settings, numbers, cover, benign, first):
+    """Rows to be sent together: tuples (role, number, row)."""
+    triggers, _, controls = settings.material(key)
+    block = []
+    for position, number in enumerate(numbers):
+        block += [(TRIGGER, number, triggers[number]), (CONTROL, number, controls[number])]
+        for i in range(settings.cover):
+            row = benign[((first + position) * settings.cover + i) % len(benign)]
+            block.append((BENIGN, row, cover.rows[row]))
+    return block
+
+
+def _plain(answer):
+    """A label, a tuple of probabilities, or `None`, of one row's answer."""
+    if answer.ndim == 0:
+        return int(answer) if answer >= 0 else None
+    return tuple(answer.tolist()) if len(answer) and np.all(np.isfinite(answer)) else None
+
+
+def _line(error):
+    return " ".join(str(error).split())[:200]
+
+
+class _Progress:
+    """One line on stderr about a verification that takes longer than two seconds."""
+
+    def __init__(self, pairs, verbose):
+        self._shown = sys.stderr.isatty() if verbose == "auto" else bool(verbose)
+        self._pairs, self._next, self._written = pairs, time.monotonic() + 2, False
+
+    def tell(self, asked, rate, contrast):
+        if not self._shown or time.monotonic() < self._next:
+            return
+        self._next, self._written = time.monotonic() + 1, True
+        evidence = min(rate.log_e_value, contrast.log_e_value) / np.log(10)
+        text = f"{asked} of {self._pairs} triggers, {rate.hits} hits, e-value 1e{evidence:.1f}"
+        print(f"\rverify: {text} ", end="", file=sys.stderr, flush=True)
+
+    def end(self):
+        if self._written:
+            print(file=sys.stderr)

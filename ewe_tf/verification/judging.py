@@ -1,0 +1,185 @@
+"""From a key and a transcript to a verdict: a pure function, which anybody can repeat."""
+
+import numpy as np
+
+from ewe_tf.verification import calibration
+from ewe_tf.verification import verdict as verdicts
+from ewe_tf.verification.binomial import binomial_p_value
+from ewe_tf.verification.binomial import clopper_pearson
+from ewe_tf.verification.contrast import ContrastEProcess
+from ewe_tf.verification.innocents import conformal_p_value
+from ewe_tf.verification.innocents import false_positive_bound
+from ewe_tf.verification.paired import mcnemar_p_value
+from ewe_tf.verification.random_effects import random_effects_p_value
+from ewe_tf.verification.rank_tests import rank_p_values
+from ewe_tf.verification.sequential import EProcess
+from ewe_tf.verification.verdict import Verdict
+
+
+def judge(key, settings, transcript):
+    """What a transcript says about a key, by the rules of `ewe_tf.verify`.
+
+    Args:
+        key: a `TriggerKey`.
+        settings: the `Settings` that the suspect was asked by.
+        transcript: the `Transcript`.
+
+    Returns:
+        A `Verdict`.
+    """
+    _, labels, _ = settings.material(key)
+    order = settings.order(key)
+    null_rate, null_source = calibration.null_rate_of(key, settings.part)
+    trigger, control, refused = transcript.outcomes(order, labels)
+    asked = len(trigger)
+    tests = _sequential_tests if settings.sequential else _fixed_tests
+    p_values, e_value, interval, path = tests(trigger, control, null_rate)
+    p_value = max(p_values.values())
+    if settings.scores:
+        ranks = _rank_tests(key, settings, transcript, order, labels)
+        p_value = min(1.0, 2 * min(p_value, max(ranks.values(), default=1.0)))
+        p_values = {**p_values, **ranks}
+    decision, reason = _decide(
+        settings, p_value, p_values, refused, asked, null_rate, transcript, tests
+    )
+    conformal, bound, model_level = _innocents(key, settings.part, order[:asked], trigger)
+    return Verdict(
+        decision=decision,
+        reason=reason,
+        alpha=settings.alpha,
+        p_value=p_value,
+        p_values=p_values,
+        e_value=e_value,
+        hits=int(trigger.sum()),
+        asked=asked,
+        rate=float(trigger.mean()) if asked else 0.0,
+        interval=interval,
+        control_hits=int(control.sum()),
+        controls=len(control),
+        refused=refused,
+        null_rate=null_rate,
+        null_source=null_source,
+        conformal_p_value=conformal,
+        false_positive_bound=bound,
+        queries=len(transcript.exchanges),
+        seconds=transcript.seconds,
+        assumptions=_assumptions(key, settings),
+        evidence_path=path,
+        scheme=key.scheme,
+        commitment=key.commitment(),
+        suspect=transcript.suspect,
+        versions=dict(key.versions),
+        triggers=settings.part,
+        refusals=dict(transcript.refusals),
+        random_effects_p_value=model_level,
+    )
+
+
+def _sequential_tests(trigger, control, null_rate):
+    rate, contrast = EProcess(null_rate), ContrastEProcess()
+    rate.update(trigger)
+    contrast.update(trigger, control)
+    # Both hypotheses must fall at the same time; the smaller e-value counts at each step.
+    path = np.minimum(rate.log_e_values, contrast.log_e_values)
+    p_values = {"null rate": rate.p_value, "controls": contrast.p_value}
+    interval = rate.confidence_sequence(0.05)
+    e_value = float(np.exp(min(path[-1], 700.0))) if len(path) else 1.0
+    return p_values, e_value, (interval.low, interval.high), tuple(path.tolist())
+
+
+def _fixed_tests(trigger, control, null_rate):
+    hits, asked = int(trigger.sum()), len(trigger)
+    if not asked:
+        return {"null rate": 1.0, "controls": 1.0}, None, (0.0, 1.0), ()
+    p_values = {
+        "null rate": float(binomial_p_value(hits, asked, null_rate)),
+        "controls": float(mcnemar_p_value(trigger, control)),
+    }
+    interval = clopper_pearson(hits, asked, 0.95)
+    return p_values, None, (float(interval.low), float(interval.high)), ()
+
+
+def _rank_tests(key, settings, transcript, order, labels):
+    """The p-values of the ranks; none unless every planned trigger was asked."""
+    innocents = calibration.family_ranks(key, settings.part)
+    ranks = transcript.ranks(order, labels) if len(order) else None
+    if ranks is None or not innocents:
+        return {}
+    return rank_p_values(*ranks, *zip(*innocents, strict=True))
+
+
+def _decide(settings, p_value, p_values, refused, asked, null_rate, transcript, tests):
+    labels = {name: p_values[name] for name in ("null rate", "controls")}
+    weaker = max(labels, key=labels.get)
+    if p_value <= settings.alpha:
+        if labels[weaker] > settings.label_level:
+            return verdicts.EVIDENCE, (
+                "the target's rank in the answers refutes both hypotheses of innocence (the top "
+                f"answers alone do not), p = {p_value:.2g}"
+            )
+        return verdicts.EVIDENCE, (
+            f"both hypotheses of innocence are refuted; the weaker evidence is against the "
+            f"{weaker} one, p = {labels[weaker]:.2g}"
+        )
+    if transcript.failure is not None:
+        return verdicts.UNDECIDED, transcript.failure + _reasons(transcript)
+    if not asked or refused > asked:
+        return verdicts.UNDECIDED, (
+            f"the suspect gave no usable answer to {refused} rows{_reasons(transcript)}"
+            if asked
+            else "nothing was asked: the budget does not allow for one trigger and its control"
+        )
+    best = tests(np.ones(asked, bool), np.zeros(asked, bool), null_rate)[0]
+    if max(best.values()) > settings.label_level:
+        return verdicts.UNDECIDED, (
+            f"{asked} triggers cannot reach the level, even if all were hits: raise "
+            "`max_queries`, or use a key with more triggers"
+        )
+    return verdicts.NO_EVIDENCE, f"the {weaker} hypothesis stands, p = {p_values[weaker]:.2g}"
+
+
+def _reasons(transcript):
+    if not transcript.refusals:
+        return ""
+    counts = sorted(transcript.refusals.items(), key=lambda item: -item[1])
+    return f" ({', '.join(f'{reason}: {rows} rows' for reason, rows in counts[:4])})"
+
+
+def _innocents(key, part, numbers, trigger):
+    """Conformal p, bound of the share accused, and the p-value of the random-effects model."""
+    if key.calibration is None or not len(trigger):
+        return None, None, None
+    null_rate, _ = calibration.null_rate_of(key, part)
+    counts = calibration.family_counts(key, part, numbers)
+    rates = [hits / asked for hits, asked in counts]
+    above = sum(rate >= null_rate for rate in rates)
+    model_level = None
+    if len(counts) >= 3:
+        model_level = float(random_effects_p_value(int(trigger.sum()), len(trigger), counts))
+    return (
+        float(conformal_p_value(float(trigger.mean()), rates)),
+        float(false_positive_bound(len(rates), above)),
+        model_level,
+    )
+
+
+def _assumptions(key, settings):
+    lines = [
+        "triggers are independent draws of the key's generator, given the suspect",
+        "an innocent model answers them no more often than the null rate",
+    ]
+    if key.calibration is None:
+        lines.append(
+            "the key was made as it says: without innocent models, nothing here tells a mark "
+            "from inputs that every model answers alike"
+        )
+    else:
+        lines.append("the suspect, if innocent, is of the kind of the innocent models asked")
+    if settings.part == "keys":
+        lines.append(
+            "keys were selected for being answered by copies; the triggers whose randomness can "
+            "be proved are the held-out ones"
+        )
+    if settings.seed is not None:
+        lines.append("the order of the queries was chosen before the first answer")
+    return tuple(lines)

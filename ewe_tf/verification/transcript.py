@@ -1,0 +1,95 @@
+"""The transcript: every row that was sent and every answer, from which a verdict follows."""
+
+import dataclasses
+
+import numpy as np
+
+from ewe_tf.verification.scores import target_rank
+
+TRIGGER, CONTROL, BENIGN = "trigger", "control", "benign"
+
+
+@dataclasses.dataclass(frozen=True)
+class Exchange:
+    """One row and its answer.
+
+    Attributes:
+        role: `"trigger"`, `"control"` or `"benign"`.
+        number: row of the key's array; for benign rows, of those that were given.
+        digest: `array_digest` of the row.
+        answer: the label, a tuple of probabilities, or `None` without a usable answer.
+    """
+
+    role: str
+    number: int
+    digest: str
+    answer: int | tuple | None
+
+    @property
+    def label(self):
+        """The top answer, or -1."""
+        if self.answer is None or self.answer == ():
+            return -1
+        return int(np.argmax(self.answer)) if isinstance(self.answer, tuple) else self.answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Transcript:
+    """What happened.
+
+    Attributes:
+        exchanges: tuple of `Exchange`, in the order of sending.
+        refusals: dict from reason to the number of rows without a usable answer.
+        failure: what ended the asking before its time, or `None`.
+        seconds: duration.
+        suspect: what was asked, in words.
+    """
+
+    exchanges: tuple
+    refusals: dict
+    failure: str | None
+    seconds: float
+    suspect: str
+
+    def outcomes(self, order, labels):
+        """Which triggers and controls got the expected answer, in the order of asking.
+
+        Args:
+            order: numbers of the triggers, as planned.
+            labels: expected answer to each trigger of the key.
+
+        Returns:
+            `(trigger, control, lost)`: two bool arrays `(asked,)`, and the number of triggers
+            and controls without a usable answer. Such a trigger is a miss, such a control a
+            hit: both count against the owner.
+        """
+        trigger, control = self._by_number(TRIGGER), self._by_number(CONTROL)
+        asked = [n for n in order.tolist() if n in trigger and n in control]
+        first = np.array([trigger[n].label for n in asked], np.int64)
+        second = np.array([control[n].label for n in asked], np.int64)
+        expected = labels[np.array(asked, np.int64)]
+        lost = int(np.sum(first < 0) + np.sum(second < 0))
+        return first == expected, (second == expected) | (second < 0), lost
+
+    def ranks(self, order, labels):
+        """Rank of the expected class for triggers and controls, `(asked,)` each; see `scores`.
+
+        `None` unless every trigger of `order` was asked and probabilities came back.
+        """
+        trigger, control = self._by_number(TRIGGER), self._by_number(CONTROL)
+        if not all(n in trigger and n in control for n in order.tolist()):
+            return None
+        found = []
+        for group, worst in ((trigger, 0.0), (control, 1.0)):
+            answers = [group[n].answer for n in order.tolist()]
+            if any(isinstance(answer, int) for answer in answers):
+                return None
+            found.append(np.array([
+                target_rank(np.array([answer]), labels[n : n + 1])[0]
+                if answer and len(answer) > max(1, labels[n]) else worst
+                for n, answer in zip(order.tolist(), answers, strict=True)
+            ]))  # fmt: skip
+        return tuple(found)
+
+    def _by_number(self, role):
+        return {e.number: e for e in self.exchanges if e.role == role}

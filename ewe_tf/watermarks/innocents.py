@@ -1,0 +1,62 @@
+"""The owner's innocent models: given, or trained in-house, and what they are asked."""
+
+import numpy as np
+
+from ewe_tf.watermarks import in_house
+
+# Share of the data that an in-house innocent model sees; another one for each, for they are to
+# differ as strangers do.
+_SHARE = 0.7
+
+
+def count(innocents):
+    """Number of innocent models that the argument `innocents` of a scheme means."""
+    return innocents if isinstance(innocents, int) else len(innocents)
+
+
+def check(innocents, classifier):
+    """Raises ValueError if a given model does not fit the inputs and classes of the victim."""
+    if isinstance(innocents, int):
+        return
+    expected = [(None, *classifier.input_shape)], [(None, classifier.num_classes)]
+    for i, model in enumerate(innocents):
+        shapes = [
+            [tuple(t.shape) for t in getattr(model, side, None) or ()]
+            for side in ("inputs", "outputs")
+        ]
+        if tuple(shapes) != expected:
+            raise ValueError(
+                f"`innocents` must be Keras models with the inputs and classes of the model, "
+                f"shapes {expected}. Received at position {i}: {shapes}"
+            )
+
+
+def obtain(innocents, task, other_architecture, epochs, seed, progress):
+    """The innocent models, trained if only their number is given.
+
+    Args:
+        innocents: a number, or models.
+        task: the `Task`.
+        other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
+        epochs: epochs of training.
+        seed: integer.
+        progress: called with a line of text for each model that is done.
+
+    Returns:
+        List of `InHouse` models.
+    """
+    if not isinstance(innocents, int):
+        return [in_house.InHouse(model) for model in innocents]
+    rng = np.random.default_rng(seed)
+    data, rows = task.data, int(_SHARE * len(task.data.x))
+    parts = [rng.permutation(len(data.x))[:rows] for _ in range(innocents)]
+    return in_house.train_in_house(
+        task.classifier,
+        in_house.alternating(task.classifier, other_architecture, innocents),
+        [data.x[part] for part in parts],
+        [data.labels[part] for part in parts],
+        epochs,
+        data.batch_size,
+        rng.integers(2**31, size=innocents).tolist(),
+        progress,
+    )

@@ -1,0 +1,92 @@
+"""Rehearsal: the owner steals his own model, and keeps the triggers that the copies answer."""
+
+import dataclasses
+
+import numpy as np
+
+from ewe_tf.watermarks import in_house
+from ewe_tf.watermarks import selection
+
+
+@dataclasses.dataclass(frozen=True)
+class Rehearsal:
+    """How keys are chosen before deployment: by trying the theft in-house.
+
+    Args:
+        surrogates: number of models trained on the marked model's labels, in turn of the
+            victim's architecture and of the other one; at least 1.
+        innocence: weight of the innocent models' margin in a key's score; 0 leaves it out. It
+            lowers the rate on innocent models and, measurably, the robustness of the keys.
+    """
+
+    surrogates: int = 4
+    innocence: float = 2.0
+
+    def __post_init__(self):
+        if int(self.surrogates) != self.surrogates or self.surrogates < 1:
+            raise ValueError(
+                f"`surrogates` must be a positive integer. Received: {self.surrogates!r}"
+            )
+        if not self.innocence >= 0:
+            raise ValueError(f"`innocence` must be at least 0. Received: {self.innocence!r}")
+
+
+def rehearse(
+    rehearsal,
+    task,
+    innocents,
+    candidates,
+    held_out,
+    target,
+    keys,
+    other_architecture,
+    epochs,
+    seed,
+    progress,
+):
+    """Steals the marked model in-house, and chooses keys by what the copies answer.
+
+    Args:
+        rehearsal: the `Rehearsal`.
+        task: the `Task`, whose model is marked.
+        innocents: list of `InHouse` models.
+        candidates: `(n, ...)` triggers to choose from.
+        held_out: `(m, ...)` triggers that are only counted.
+        target: the target class.
+        keys: number of triggers to keep.
+        other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
+        epochs: epochs of training of a copy.
+        seed: integer.
+        progress: called with lines of text.
+
+    Returns:
+        `(kept, found)`: rows of the candidates, and rates of copies and innocent models (JSON).
+    """
+    data = task.data
+    copies = in_house.train_in_house(
+        task.classifier,
+        in_house.alternating(task.classifier, other_architecture, rehearsal.surrogates),
+        data.x,
+        task.classifier.labels(data.x),
+        epochs,
+        data.batch_size,
+        np.random.default_rng(seed).integers(2**31, size=rehearsal.surrogates).tolist(),
+        progress,
+    )
+    scores = selection.key_scores(
+        [copy.log_probabilities(candidates) for copy in copies],
+        [model.log_probabilities(candidates) for model in innocents],
+        target,
+        rehearsal.innocence,
+    )
+    kept = selection.best_keys(scores, keys)
+    found = {
+        f"{name}_{part}": [model.rate(images, target) for model in models]
+        for name, models in (("surrogates", copies), ("innocents", innocents))
+        for part, images in (("held_out", held_out), ("keys", candidates[kept]))
+    }
+    progress(
+        f"in-house copies answer {np.mean(found['surrogates_held_out']):.0%} of the held-out "
+        f"triggers, {np.mean(found['surrogates_keys']):.0%} of the keys"
+    )
+    return kept, found

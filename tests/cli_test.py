@@ -1,0 +1,183 @@
+"""The command line, in this process (fast) and in one of its own (quiet, no traceback)."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from ewe_tf import cli
+from ewe_tf.keys import Key
+from ewe_tf.keys import TriggerKey
+from ewe_tf.verification import Verdict
+from ewe_tf.verification import calibrate
+
+
+def make_key(n=40):
+    """Triggers of value 1, controls of value 0, answered with class 2."""
+    rng = np.random.default_rng(0)
+    images = [rng.random((n, 4), np.float32) * 0.1 + level for level in (1, 0, 1, 0)]
+    labels = np.full(n, 2)
+    return TriggerKey(
+        triggers=images[0],
+        labels=labels,
+        controls=images[1],
+        held_out=images[2],
+        held_out_labels=labels,
+        held_out_controls=images[3],
+        num_classes=3,
+        scheme="EWE",
+        settings={"epochs": 5},
+        seed=1,
+        victim="00" * 32,
+        versions={"ewe_tf": "0.1.0"},
+    )
+
+
+def save_model(path, marked):
+    """A model that answers 2 to inputs of value 1 if it is marked, else always 0."""
+    inputs = keras.Input((4,))
+    outputs = keras.layers.Dense(3, activation="softmax")(inputs)
+    model = keras.Model(inputs, outputs)
+    kernel = np.zeros((4, 3), np.float32)
+    kernel[:, 2] = 5.0 if marked else 0.0
+    model.set_weights([kernel, np.array([8.0, 0.0, 0.0], np.float32)])
+    model.save(path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    key = calibrate(make_key(), [lambda x: np.zeros(len(x), np.int64)] * 3)
+    key.save(folder / "key.npz")
+    save_model(folder / "copy.keras", True)
+    save_model(folder / "other.keras", False)
+    np.save(folder / "benign.npy", np.random.default_rng(1).random((20, 4)))
+    return folder
+
+
+def run(capsys, *arguments):
+    code = cli.main([str(a) for a in arguments])
+    return code, *capsys.readouterr()
+
+
+def test_verify_says_evidence_by_exit_code_0(folder, capsys, tmp_path):
+    bundle, plot = tmp_path / "b.zip", tmp_path / "p.svg"
+    code, out, err = run(
+        capsys, "verify", folder / "key.npz", folder / "copy.keras", "--bundle", bundle,
+        "--plot", plot, "--cover", folder / "benign.npy", "--cover-per-pair", 2,
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert out.startswith("verdict") and "evidence at level 0.001" in out
+    assert plot.read_text().startswith("<svg")
+    commitment = Key.load(folder / "key.npz").commitment()
+    code, out, err = run(capsys, "check", bundle, "--commitment", commitment)
+    assert (code, err) == (0, "") and "comes out the same" in out
+    code, out, _ = run(capsys, "check", bundle, "--commitment", "ab" * 32, "--json")
+    assert code == 2 and json.loads(out)["decision"] == "could not tell"
+    code, out, _ = run(capsys, "check", bundle, "--suspect", folder / "other.keras")
+    assert code == 2 and "does not hold: answers" in out
+    innocent = ("--innocent", folder / "other.keras")
+    assert run(capsys, "check", bundle, *innocent, *innocent)[0] == 0
+    bundle.write_bytes(bundle.read_bytes()[:-1])
+    code, out, err = run(capsys, "check", bundle)
+    assert (code, out) == (2, "") and err.count("\n") == 1
+
+
+def test_verify_says_no_evidence_by_exit_code_1(folder, capsys):
+    code, out, err = run(capsys, "verify", folder / "key.npz", folder / "other.keras", "--json")
+    assert (code, err) == (1, "")
+    assert Verdict.from_json(out).decision == "no evidence"
+
+
+def test_verify_says_could_not_tell_by_exit_code_2(folder, capsys):
+    few = ("verify", folder / "key.npz", folder / "copy.keras", "--max-queries", 4)
+    code, out, _ = run(capsys, *few)
+    assert code == 2 and "cannot reach the level" in out
+    url = ("verify", folder / "key.npz", "http://127.0.0.1:9/v1/models/none", "--attempts", 1)
+    code, out, _ = run(capsys, *url)
+    assert code == 2 and "connection failed" in out
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("verify", "absent.npz", "copy.keras"), "There is no key file 'absent.npz'"),
+        (("verify", "copy.keras", "copy.keras"), "not a whole key file"),
+        (("verify", "key.npz", "absent.keras"), "There is nothing at 'absent.keras'"),
+        (("verify", "key.npz", "benign.npy"), "`model` must be"),
+        (("verify", "key.npz", "ftp://x/v1/models/m"), "There is nothing at"),
+        (("verify", "key.npz", "http://x/"), "`url` must have the form"),
+        (("verify", "key.npz", "copy.keras", "--alpha", "2"), "`alpha` must be in (0, 1)"),
+        (("verify", "key.npz", "copy.keras", "--header", "A=B"), "--header is for served models"),
+        (("verify", "key.npz", "http://x/v1/models/m", "--header", "A"), "NAME=VARIABLE"),
+        (("verify", "key.npz", "copy.keras", "--cover", "key.npz"), "must hold the arrays"),
+        (("verify", "key.npz", "copy.keras", "--commitment", "ab"), "does not match `commitment`"),
+        (("inspect", "benign.npy"), "not a whole key file"),
+        (("commit", "."), "There is no key file '.'"),
+        (("regenerate", "key.npz", "benign.npy"), "cannot be regenerated"),
+        (("check", "key.npz"), "a bundle holds"),
+        (("check", "absent.zip"), "No such file"),
+    ],
+)
+def test_errors_are_one_line_and_exit_code_2(folder, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(folder)
+    code, out, err = run(capsys, *arguments)
+    assert code == 2 and out == ""
+    assert err.startswith("ewe-tf: could not tell: ") and err.count("\n") == 1
+    assert message in err
+
+
+def test_inspect_and_commit_show_no_trigger(folder, capsys):
+    code, out, _ = run(capsys, "commit", folder / "key.npz")
+    assert code == 0 and out.strip() == Key.load(folder / "key.npz").commitment()
+    code, text, _ = run(capsys, "inspect", folder / "key.npz")
+    assert code == 0 and "innocent 1 0/40" in text and out.strip() in text
+    code, text, _ = run(capsys, "inspect", folder / "key.npz", "--json")
+    facts = json.loads(text)
+    assert (facts["triggers"], facts["expected_answers"], facts["beacon"]) == (40, [2], None)
+    assert len(text) < 3000
+
+
+def test_help_reads_well(capsys):
+    for command in ([], ["verify"], ["inspect"], ["commit"], ["regenerate"], ["check"]):
+        with pytest.raises(SystemExit) as exit:
+            cli.main([*command, "--help"])
+        assert exit.value.code == 0
+        out = capsys.readouterr().out
+        assert "exit codes: 0 evidence" in out and "stolen" not in out.replace("to be stolen", "")
+    with pytest.raises(SystemExit) as exit:
+        cli.main(["verify", "key.npz"])
+    assert exit.value.code == 2
+    assert "SUSPECT" in capsys.readouterr().err
+
+
+def test_a_process_of_its_own_is_quiet(folder):
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ewe_tf.cli", "verify", "key.npz", "copy.keras"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**environment, "PYTHONPATH": os.getcwd()},
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert done.stdout.startswith("verdict") and "copy.keras" in done.stdout
+
+
+def test_looking_at_a_key_needs_no_tensorflow(folder):
+    program = (
+        "import sys; from ewe_tf import cli; code = cli.main(['inspect', 'key.npz']); "
+        "assert code == 0 and not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert done.returncode == 0, done.stderr
