@@ -40,12 +40,14 @@ def fit(
         batch_size: task rows of a step.
         validation_data, callbacks, verbose: as in `keras.Model.fit`; callbacks see every stage
             that trains the model.
-        sample_weight: `(n,)` floats: weights of the task rows. Arrays only.
+        sample_weight: `(n,)` floats: weights of the task rows; rows of weight 0 are left out.
+            Arrays only.
         class_weight: dict from class to weight of the task rows. Arrays only.
         steps_per_epoch: for datasets that repeat for ever.
-        seed: integer that every random choice of the watermark derives from; drawn and recorded
-            in the key if `None`. (What the model itself draws, initial weights and dropout, is
-            seeded where the model is made, for example by `keras.utils.set_random_seed`.)
+        seed: integer, at least 0, that every random choice of the watermark derives from; drawn
+            and recorded in the key if `None`. (What the model itself draws, initial weights and
+            dropout, is seeded where the model is made, for example by
+            `keras.utils.set_random_seed`.)
 
     Returns:
         `Protected(model, key, history)`; `model` is the object that was passed in.
@@ -67,9 +69,14 @@ def fit(
             f"`watermark` must be a scheme such as ewe_tf.EWE(). Received: {watermark!r}"
         )
     classifier = Classifier.of(model)
-    for name, value, least in (("batch_size", batch_size, 1), ("epochs", epochs, 0)):
-        if value is not None and (int(value) != value or value < least):
-            raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
+    _check_integer("batch_size", batch_size, 1)
+    for name, value, least in (
+        ("epochs", epochs, 0),
+        ("steps_per_epoch", steps_per_epoch, 1),
+        ("seed", seed, 0),
+    ):
+        if value is not None:
+            _check_integer(name, value, least)
     if epochs is None:
         if not int(np.asarray(model.optimizer.iterations)):
             raise ValueError(
@@ -94,6 +101,10 @@ def fit(
             x, classifier.num_classes, batch_size, shuffle_seed, steps_per_epoch
         )
     else:
+        if steps_per_epoch is not None:
+            raise ValueError(
+                "`steps_per_epoch` must be None where `x` is an array: an epoch is one pass over it"
+            )
         data = task_data.from_arrays(
             x, y, classifier.num_classes, batch_size, shuffle_seed, sample_weight, class_weight
         )
@@ -102,6 +113,12 @@ def fit(
             f"`x` must have the model's input shape {classifier.input_shape}. Received: rows of "
             f"shape {data.x.shape[1:]}"
         )
+    classifier.check_labels(data.x, data.y)
     return watermark.fit(
         Task(classifier, data, int(epochs), validation_data, callbacks or [], verbose, seed)
     )
+
+
+def _check_integer(name, value, least):
+    if not isinstance(value, int | float | np.number) or value != int(value) or value < least:
+        raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")

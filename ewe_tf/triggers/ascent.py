@@ -41,14 +41,16 @@ class GradientAscent:
             value_range: `(low, high)` that the results stay in.
 
         Returns:
-            `(n, ...)` float32 array, within `budget` of `inputs` and within `value_range`.
+            `(n, ...)` float32 array, within `budget` of `inputs` and, where these are, within
+            `value_range`.
         """
         inputs = np.asarray(inputs, np.float32)
         batches = -(-len(inputs) // batch_size)
         rows = np.resize(np.arange(len(inputs)), batches * batch_size)
         stacked = inputs[rows].reshape(batches, batch_size, *inputs.shape[1:])
-        low = np.maximum(stacked - self.budget, value_range[0])
-        high = np.minimum(stacked + self.budget, value_range[1])
+        # Values that are outside of the range already only come nearer.
+        low = np.minimum(np.maximum(stacked - self.budget, value_range[0]), stacked)
+        high = np.maximum(np.minimum(stacked + self.budget, value_range[1]), stacked)
 
         @tf.function
         def ascend(stacked, low, high):

@@ -40,8 +40,8 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
         seed: seed of the order of triggers and targets.
 
     Returns:
-        A dataset of `(x, y, weights)` with `replicas * layout.rows` rows; `y` is one-hot
-        float32. One epoch is one pass over the task data.
+        An endless dataset of `(x, y, weights)` with `replicas * layout.rows` rows; `y` is
+        one-hot float32. One pass over the task data is `data.batches` batches.
     """
     targets = data.x[data.labels == target]
     targets = targets if layout.targets else targets[:1]
@@ -55,16 +55,17 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
     def assemble(task, triggers, targets):
         x, y, weights = task
         if data.sparse:
-            y = tf.one_hot(tf.reshape(y, [-1]), data.num_classes)
+            y = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int64), data.num_classes)
         blocks = [(x, tf.cast(y, tf.float32), weights)]
         for rows in (triggers, targets)[: 1 + bool(layout.targets)]:
             count = tf.shape(rows)[0]
             labels = tf.tile(answer[None], [count, 1])
             blocks.append((rows, labels, tf.ones([count])))
-        return tuple(_interleave(column, replicas) for column in zip(*blocks, strict=True))
+        columns = (_interleave(column, replicas) for column in zip(*blocks, strict=True))
+        # A strategy must see the number of rows to cut batches, not the streams behind them.
+        return tuple(tf.ensure_shape(c, [replicas * layout.rows, *c.shape[1:]]) for c in columns)
 
     batches = tf.data.Dataset.zip(*parts).map(assemble, num_parallel_calls=tf.data.AUTOTUNE)
-    batches = batches.apply(tf.data.experimental.assert_cardinality(data.batches))
     return batches.prefetch(2)
 
 

@@ -1,9 +1,14 @@
 """A compiled Keras classifier, seen as what a watermark needs of it."""
 
+import copy
 import dataclasses
 
 import keras
 import numpy as np
+import tensorflow as tf
+
+from ewe_tf.oracle.output_activation import output_activation
+from ewe_tf.watermarks import graph
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -15,12 +20,14 @@ class Classifier:
         num_classes: number of its outputs.
         input_shape: shape of one input, without the batch axis.
         logits: whether its outputs are logits (else probabilities).
+        optimizer_config: the compiled optimizer's configuration, before callbacks changed it.
     """
 
     model: keras.Model
     num_classes: int
     input_shape: tuple
     logits: bool
+    optimizer_config: dict
 
     @classmethod
     def of(cls, model):
@@ -48,23 +55,55 @@ class Classifier:
             raise ValueError(
                 "`model` is not compiled. Call model.compile(optimizer=..., loss=...) first"
             )
-        if len(model.inputs) != 1 or len(model.outputs) != 1 or len(model.output.shape) != 2:
+        if model.loss is None:
+            raise ValueError("`model` is compiled without a loss. Give model.compile a `loss`")
+        shapes = [tuple(o.shape) for o in model.outputs]
+        if len(model.inputs) != 1 or len(shapes) != 1 or len(shapes[0]) != 2:
             raise ValueError(
                 "`model` must be a classifier with one input and one output of shape "
-                f"(batch, classes). Received: {len(model.inputs)} inputs, output shapes "
-                f"{[tuple(o.shape) for o in model.outputs]}"
+                f"(batch, classes). Received: {len(model.inputs)} inputs, output shapes {shapes}"
             )
-        if model.output.shape[-1] < 2:
+        classes = shapes[0][1]
+        if classes < 2:
             raise ValueError(
                 "`model` must have one output for each class, so at least two. Received: "
-                f"{model.output.shape[-1]} (for two classes use two softmax outputs)"
-            )
-        if model.inputs[0].shape[1:].count(None):
-            raise ValueError(
-                f"`model` must have a fixed input shape. Received: {model.inputs[0].shape[1:]}"
+                f"{classes} (for two classes use two softmax outputs)"
             )
         shape = tuple(model.inputs[0].shape[1:])
-        return cls(model, model.output.shape[-1], shape, _gives_logits(model))
+        if None in shape:
+            raise ValueError(f"`model` must have a fixed input shape. Received: {shape}")
+        optimizer_config = model.optimizer.get_config()
+        return cls(model, classes, shape, _gives_logits(model), optimizer_config)
+
+    def new_optimizer(self, learning_rate=None):
+        """A new optimizer, configured as the model's was before any training here.
+
+        Args:
+            learning_rate: a constant rate in place of the configured rate or schedule.
+        """
+        config = copy.deepcopy(self.optimizer_config)
+        if learning_rate is not None:
+            _inner(config)["learning_rate"] = float(learning_rate)
+        return self.model.optimizer.__class__.from_config(config)
+
+    @property
+    def learning_rate(self):
+        """The compiled learning rate, of a schedule the first."""
+        rate = _inner(self.optimizer_config)["learning_rate"]
+        if isinstance(rate, dict):
+            return float(keras.optimizers.schedules.deserialize(rate)(0))
+        return float(rate)
+
+    def check_labels(self, x, y):
+        """Raises ValueError if labels `y` are not what the model's loss was compiled for."""
+        try:
+            with self.model.distribute_strategy.scope():
+                self.model.compute_loss(x[:2], y[:2], self.model(x[:2], training=False))
+        except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+            raise ValueError(
+                f"`y` does not suit the model's loss {self.model.loss!r}. Received: rows of shape "
+                f"{y.shape[1:]}. ({error})"
+            ) from error
 
     def probabilities(self, x, batch_size=512):
         """Softmax probabilities `(n, classes)` float32 of inputs `(n, ...)`."""
@@ -79,12 +118,20 @@ class Classifier:
     def layer_names(self, layers=None):
         """Names of the layers to entangle: those given, or by default the last hidden one.
 
+        Layers of a nested model are named with its name in front: `"backbone/conv5"`.
+
         Raises:
             ValueError: for a name that is not a layer of the model; lists those that are.
         """
         if layers is None:
-            return (_last_hidden(self.model).name,)
-        known = [layer.name for layer in self.model.layers]
+            name = graph.last_hidden(self.model)
+            if name is None:
+                raise ValueError(
+                    "`model` has no hidden layer whose representations could be entangled. Its "
+                    f"layers: {[layer.name for layer in self.model.layers]}"
+                )
+            return (name,)
+        known = graph.names(self.model)
         for name in layers:
             if name not in known:
                 raise ValueError(
@@ -95,8 +142,12 @@ class Classifier:
 
     def with_features(self, names):
         """A model on the same layers whose outputs are `[features..., output]`."""
-        features = [self.model.get_layer(name).output for name in names]
-        return keras.Model(self.model.inputs, [*features, self.model.output])
+        return graph.with_outputs_of(self.model, names)
+
+
+def _inner(config):
+    """An optimizer's configuration without that of the loss scaling around it."""
+    return config.get("inner_optimizer", {}).get("config", config)
 
 
 def _has_graph(model):
@@ -117,26 +168,5 @@ def _gives_logits(model):
 
 
 def ends_in_softmax(model):
-    """Whether the last layer (of nested models, the innermost last one) applies a softmax."""
-    last = model.layers[-1]
-    while isinstance(last, keras.Model):
-        last = last.layers[-1]
-    if isinstance(last, keras.layers.Softmax):
-        return True
-    return getattr(last, "activation", None) is keras.activations.softmax
-
-
-def _last_hidden(model):
-    """The layer whose output the last weighted layer reads, dropout left out."""
-    layers = [x for x in model.layers if not isinstance(x, keras.layers.InputLayer)]
-    weighted = [i for i, layer in enumerate(layers) if layer.weights]
-    if not weighted or weighted[-1] == 0:
-        raise ValueError(
-            "`model` has no hidden layer whose representations could be entangled. Its layers: "
-            f"{[layer.name for layer in layers]}"
-        )
-    head = layers[weighted[-1]]
-    layer = head.input._keras_history.operation
-    while isinstance(layer, keras.layers.Dropout):
-        layer = layer.input._keras_history.operation
-    return layer
+    """Whether the model's output (of nested models, the innermost one's) is a softmax."""
+    return output_activation(model) == "softmax"

@@ -22,6 +22,12 @@ class Control:
     epochs: int = 5
     learning_rate: float | None = None
 
+    def __post_init__(self):
+        if int(self.epochs) != self.epochs or self.epochs < 1:
+            raise ValueError(f"`epochs` must be an integer >= 1. Received: {self.epochs!r}")
+        if self.learning_rate is not None and not self.learning_rate > 0:
+            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate!r}")
+
     def fit(self, task):
         """Trains the model; see `ewe_tf.fit`. The result has no key."""
         progress = stages.Progress(task.verbose, 2)

@@ -52,9 +52,11 @@ class EWE:
         snnl_weight: weight of the normalised SNNL; 0 for no entanglement.
         hull_share: largest share of a trigger in a hull row, in (0, 1].
         rows: trigger rows of a step (and as many hull rows, and target rows).
-        layers: names of the layers to entangle; `None` for the last hidden one.
+        layers: names of the layers to entangle (`"backbone/conv5"` within a nested model);
+            `None` for the last hidden one.
         distance: `"cosine"` or `"sqeuclidean"`.
-        patch: `Patch`, `None`, or `"auto"`: for sources in the task only.
+        patch: `Patch`, `None`, or `"auto"`: for sources in the task whose inputs have a height
+            and a width.
         ascent: `GradientAscent`, `None`, or `"auto"`: for sources in the task only.
         keys: number of triggers to keep as keys.
         rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
@@ -94,24 +96,32 @@ class EWE:
 
     def __post_init__(self):
         for name in ("trigger_weight", "hull_weight", "snnl_weight"):
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)}")
+            value = getattr(self, name)
+            if not _is_number(value) or not 0 <= value < np.inf:
+                raise ValueError(f"`{name}` must be a number >= 0. Received: {value!r}")
         for name, least in (("epochs", 1), ("keys", 1), ("rows", 2), ("in_house_epochs", 1)):
             value = getattr(self, name)
-            if value is not None and (int(value) != value or value < least):
+            if name == "in_house_epochs" and value is None:
+                continue
+            if not _is_number(value) or value != round(value) or value < least:
                 raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
-        if not 0 < self.hull_share <= 1:
+        if not _is_number(self.hull_share) or not 0 < self.hull_share <= 1:
             raise ValueError(f"`hull_share` must be in (0, 1]. Received: {self.hull_share!r}")
+        rate = self.learning_rate
+        if rate is not None and (not _is_number(rate) or not 0 < rate < np.inf):
+            raise ValueError(f"`learning_rate` must be positive. Received: {rate!r}")
         if self.distance not in DISTANCES:
             raise ValueError(f"`distance` must be one of {DISTANCES}. Received: {self.distance!r}")
+        if self.layers is not None and (isinstance(self.layers, str) or not len(self.layers)):
+            raise ValueError(
+                f"`layers` must be a tuple of names of layers, or None. Received: {self.layers!r}"
+            )
         if self.target != "auto" and not isinstance(self.target, int | np.integer):
             raise ValueError(f"`target` must be 'auto' or a class. Received: {self.target!r}")
         if isinstance(self.source, int | np.integer) and self.source == self.target:
             raise ValueError(
                 f"`target` must differ from `source`. Received: {self.target!r} for both"
             )
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate}")
         for name, kind in (("patch", Patch), ("ascent", GradientAscent)):
             value = getattr(self, name)
             if value is not None and value != "auto" and not isinstance(value, kind):
@@ -122,8 +132,18 @@ class EWE:
             raise ValueError(
                 f"`rehearsal` must be a Rehearsal, True or False. Received: {self.rehearsal!r}"
             )
-        if isinstance(self.innocents, int) and self.innocents < 0:
-            raise ValueError(f"`innocents` must be at least 0. Received: {self.innocents}")
+        if isinstance(self.innocents, int):
+            if self.innocents < 0:
+                raise ValueError(f"`innocents` must be at least 0. Received: {self.innocents}")
+        elif not isinstance(self.innocents, list | tuple):
+            raise ValueError(
+                f"`innocents` must be a number or a list of models. Received: {self.innocents!r}"
+            )
+        if self.other_architecture is not None and not callable(self.other_architecture):
+            raise ValueError(
+                "`other_architecture` must be a function (input_shape, num_classes) -> model. "
+                f"Received: {self.other_architecture!r}"
+            )
 
     @classmethod
     def naive_backdoor(cls, **arguments):
@@ -155,11 +175,13 @@ class EWE:
         choices = _choices(source, self.target, task.data)
         rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
         fixed = self.target != "auto" and len(source.choices) == 1
-        if not fixed and self.innocents == 0:
+        if not fixed and not self._innocent_count:
             raise ValueError(
                 "`innocents` must be positive to choose a pair: give models, or a source class "
                 "and a `target`"
             )
+        self._check_innocents(task.classifier)
+        patch, ascent = self._patch_and_ascent(source, task.data.value_range)
         layout = self._layout(task)
         seeds = task.seeds(8)
         progress = stages.Progress(task.verbose, 5)
@@ -193,7 +215,8 @@ class EWE:
         rule = making.make_rule(
             task.classifier,
             names,
-            *self._patch_and_ascent(source),
+            patch,
+            ascent,
             split.training,
             targets,
             pair.target,
@@ -209,7 +232,7 @@ class EWE:
         replicas = task.classifier.model.distribute_strategy.num_replicas_in_sync
         model = task.classifier.model
         with (
-            stages.lowered_learning_rate(model, self.learning_rate),
+            stages.lowered_learning_rate(task.classifier, self.learning_rate),
             statistics_from_task_rows(model, layout.task),
         ):
             with model.distribute_strategy.scope():
@@ -225,7 +248,7 @@ class EWE:
                 )
             batches = mixed_batches(task.data, training, pair.target, layout, replicas, seeds[4])
             history["entangled"] = stages.train_with(
-                trainer, batches, self.epochs, *keras_arguments
+                trainer, batches, self.epochs, *keras_arguments, steps=task.data.batches
             )
 
         progress.stage("Rehearsal" if rehearsal else "Keys")
@@ -269,13 +292,32 @@ class EWE:
             )
         return Layout(rows, self.rows, self.rows if self.snnl_weight else 0)
 
-    def _patch_and_ascent(self, source):
-        patch = Patch() if source.in_distribution else None
-        ascent = GradientAscent() if source.in_distribution else None
-        return (
-            patch if self.patch == "auto" else self.patch,
-            ascent if self.ascent == "auto" else self.ascent,
-        )
+    def _patch_and_ascent(self, source, value_range):
+        patch, ascent = self.patch, self.ascent
+        if patch == "auto":
+            patch = Patch() if source.in_distribution and source.images.ndim > 2 else None
+        if ascent == "auto":
+            ascent = GradientAscent() if source.in_distribution else None
+        return patch and patch.fitted(source.images, value_range), ascent
+
+    @property
+    def _innocent_count(self):
+        return self.innocents if isinstance(self.innocents, int) else len(self.innocents)
+
+    def _check_innocents(self, classifier):
+        if isinstance(self.innocents, int):
+            return
+        expected = [(None, *classifier.input_shape)], [(None, classifier.num_classes)]
+        for i, model in enumerate(self.innocents):
+            shapes = [
+                [tuple(t.shape) for t in getattr(model, side, None) or ()]
+                for side in ("inputs", "outputs")
+            ]
+            if tuple(shapes) != expected:
+                raise ValueError(
+                    f"`innocents` must be Keras models with the inputs and classes of the model, "
+                    f"shapes {expected}. Received at position {i}: {shapes}"
+                )
 
     def _innocents(self, task, epochs, seed, progress):
         """Pairs (model, gives logits)."""
@@ -359,7 +401,7 @@ class EWE:
     def _settings(self, names, pair, rule, rehearsal):
         """The scheme's settings as JSON: as given, and as settled."""
         settings = {
-            name: getattr(self, name)
+            name: _plain(getattr(self, name))
             for name in (
                 "epochs",
                 "learning_rate",
@@ -383,7 +425,7 @@ class EWE:
             "position": list(rule.position) if rule.position else None,
             "ascent": dataclasses.asdict(rule.ascent) if rule.ascent else None,
             "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
-            "innocents": self.innocents if isinstance(self.innocents, int) else len(self.innocents),
+            "innocents": self._innocent_count,
         }
 
 
@@ -409,6 +451,15 @@ def _cost(scheme, task, rehearsal, epochs):
         f"To train: the model, {task.epochs} + {scheme.epochs} epochs; in-house, {clean} "
         f"innocent models and {copies} surrogates, {epochs} epochs each"
     )
+
+
+def _is_number(value):
+    return isinstance(value, int | float | np.integer | np.floating) and value == value
+
+
+def _plain(value):
+    """A NumPy scalar as the Python number that JSON knows."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _described(source):

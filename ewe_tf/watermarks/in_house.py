@@ -46,19 +46,40 @@ def default_other_architecture(input_shape, num_classes):
 
 
 def fresh_copy(model, seed):
-    """A newly initialised model of the same architecture; same seed, same weights.
+    """A newly initialised, uncompiled model of the same architecture; same seed, same weights.
+
+    What training does not change stays as it is: frozen layers, such as a pre-trained backbone,
+    and adapted preprocessing.
 
     Args:
         model: Functional or Sequential model; it stays unchanged.
         seed: integer. Every seeded part (initialisers, dropout) gets one derived from it.
     """
     seeds = np.random.default_rng(seed)
+    copies = []
 
     def clone(layer):
+        # A function of the user's has no state to renew, and cannot be read back from a config.
+        if isinstance(layer, keras.layers.Lambda):
+            return layer
         config = _reseeded(layer.get_config(), seeds)
-        return layer.__class__.from_config(config)
+        copies.append((layer, layer.__class__.from_config(config)))
+        return copies[-1][1]
 
-    return keras.models.clone_model(model, clone_function=clone, recursive=True)
+    # Without the compilation, whose loss may be a function that no config can name.
+    plain = keras.Model(model.inputs[0], model.outputs[0])
+    copy = keras.models.clone_model(plain, clone_function=clone, recursive=True)
+    for layer, new in copies:
+        if getattr(layer, "weights", None) and _is_fixed(layer):
+            stored = {}
+            layer.save_own_variables(stored)
+            new.load_own_variables(stored)
+    return copy
+
+
+def _is_fixed(layer):
+    learns_averages = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    return not layer.trainable_weights and not learns_averages
 
 
 def train_in_house(classifier, architectures, x, labels, epochs, batch_size, seeds, progress):
@@ -81,7 +102,7 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
         rows = x[i] if isinstance(x, list) else x
         answers = labels[i] if isinstance(labels, list) else labels
         model = architecture(seed)
-        compile_like(classifier.model, model, gives_logits(model))
+        compile_like(classifier, model, gives_logits(model))
         rng = np.random.default_rng(seed)
         for _ in range(epochs):
             order = rng.permutation(len(rows))
@@ -91,14 +112,13 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
     return models
 
 
-def compile_like(victim, model, logits):
+def compile_like(classifier, model, logits):
     """Compiles `model` for integer labels with a new optimizer configured as the victim's."""
-    optimizer = victim.optimizer
     model.compile(
-        optimizer=optimizer.__class__.from_config(optimizer.get_config()),
+        optimizer=classifier.new_optimizer(),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=logits),
         metrics=["accuracy"],
-        jit_compile=victim.jit_compile,
+        jit_compile=classifier.model.jit_compile,
     )
 
 

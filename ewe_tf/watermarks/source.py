@@ -68,12 +68,16 @@ def resolve(source, data, input_shape):
             )
         choices = tuple(present.tolist()) if source is None else (int(source),)
         return _enough(Source(data.x, data.labels, True, choices))
-    images, classes = source if isinstance(source, tuple) else (source, None)
-    images = np.asarray(images)
+    pair = source if isinstance(source, tuple) else (source, None)
+    try:
+        images, classes = pair
+        images = np.asarray(images)
+    except ValueError:
+        images = np.asarray(None)
     if images.dtype.kind not in "fiu":
         raise ValueError(
             "`source` must be None, a class, an array of inputs or a pair (inputs, labels). "
-            f"Received: {source!r:.80}"
+            f"Received: {repr(source)[:80]}"
         )
     images = images.astype(np.float32)
     classes = np.zeros(len(images), np.int64) if classes is None else np.asarray(classes)
@@ -89,7 +93,8 @@ def resolve(source, data, input_shape):
             f"`source` labels must be one for each of the {len(images)} inputs. Received: "
             f"shape {classes.shape}"
         )
-    shared = len(_digests(images) & _digests(data.x))
+    own = set(map(_digest, data.x))
+    shared = sum(_digest(image) in own for image in images)
     if shared > 0.01 * len(images):
         raise ValueError(
             f"`source` must come from outside of the task, but {shared} of its {len(images)} "
@@ -101,12 +106,13 @@ def resolve(source, data, input_shape):
 
 def split(images, rng):
     """Shuffles source images and divides them: half for training (at most 1,000), of the rest
-    two thirds as candidates (at most 1,000), the remainder held out (at most 200).
+    two thirds as candidates (at most 1,000), the remainder held out (at most 200). Of equal
+    images one is used.
 
     Returns:
         `(Split, indices)`: indices is a dict from purpose to rows of `images`.
     """
-    order = rng.permutation(len(images))
+    order = rng.permutation(_distinct(images))
     training = min(len(order) // 2, _MOST["training"])
     held_out = min((len(order) - training) // 3, _MOST["held_out"])
     candidates = min(len(order) - training - held_out, _MOST["candidates"])
@@ -116,14 +122,23 @@ def split(images, rng):
 
 
 def _enough(source):
-    counts = {c: int(np.sum(source.classes == c)) for c in source.choices}
+    counts = {c: len(_distinct(source.of_class(c))) for c in source.choices}
     choices = tuple(c for c, n in counts.items() if n >= _LEAST)
     if not choices:
         raise ValueError(
-            f"`source` must have at least {_LEAST} inputs of its class. Received: {counts}"
+            f"`source` must have at least {_LEAST} different inputs of its class. Received, by "
+            f"class: {counts}"
         )
     return dataclasses.replace(source, choices=choices)
 
 
-def _digests(images):
-    return {hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in images}
+def _distinct(images):
+    """Rows of the first of equal images."""
+    first = {}
+    for row, digest in enumerate(map(_digest, images)):
+        first.setdefault(digest, row)
+    return np.fromiter(first.values(), np.int64)
+
+
+def _digest(image):
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()

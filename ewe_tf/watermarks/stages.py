@@ -1,10 +1,8 @@
 """The two training stages that every scheme shares, run by Keras' own `fit`."""
 
 import contextlib
-import copy
 
 import keras
-import numpy as np
 
 
 def train_task(classifier, data, epochs, callbacks, validation_data, verbose):
@@ -18,6 +16,8 @@ def train_task(classifier, data, epochs, callbacks, validation_data, verbose):
     history = classifier.model.fit(
         data.stream(),
         epochs=epochs,
+        steps_per_epoch=data.batches,
+        shuffle=False,
         callbacks=callbacks,
         validation_data=validation_data,
         verbose=verbose,
@@ -28,10 +28,12 @@ def train_task(classifier, data, epochs, callbacks, validation_data, verbose):
 
 def train_further(classifier, data, epochs, learning_rate, callbacks, validation_data, verbose):
     """The control of stage 3: as many steps on the task at its learning rate, without a mark."""
-    with lowered_learning_rate(classifier.model, learning_rate):
+    with lowered_learning_rate(classifier, learning_rate):
         history = classifier.model.fit(
             data.stream(),
             epochs=epochs,
+            steps_per_epoch=data.batches,
+            shuffle=False,
             callbacks=callbacks,
             validation_data=validation_data,
             verbose=verbose,
@@ -40,22 +42,34 @@ def train_further(classifier, data, epochs, learning_rate, callbacks, validation
     return history.history
 
 
-def train_with(trainer, batches, epochs, callbacks, validation_data, verbose):
-    """Stage 3: `fit` of a trainer that wraps the classifier; callbacks see the classifier."""
+def train_with(trainer, batches, epochs, callbacks, validation_data, verbose, steps=None):
+    """Stage 3: `fit` of a trainer that wraps the classifier; callbacks see the classifier.
+
+    Args:
+        steps: steps per epoch, for endless `batches`; `None` for all that there are.
+    """
     victim = trainer.victim
-    trainer.compile(optimizer=victim.optimizer, jit_compile=victim.jit_compile)
+    trainer.compile(
+        optimizer=victim.optimizer,
+        run_eagerly=victim.run_eagerly,
+        steps_per_execution=victim.steps_per_execution,
+        jit_compile=victim.jit_compile,
+        auto_scale_loss=False,
+    )
     callbacks = keras.callbacks.CallbackList(
         callbacks,
         add_history=True,
         add_progbar=verbose != 0,
         verbose=verbose,
         epochs=epochs,
-        steps=int(batches.cardinality()),
+        steps=steps or int(batches.cardinality()),
         model=victim,
     )
     history = trainer.fit(
         batches,
         epochs=epochs,
+        steps_per_epoch=steps,
+        shuffle=False,
         callbacks=callbacks,
         validation_data=validation_data,
         verbose=verbose,
@@ -65,34 +79,26 @@ def train_with(trainer, batches, epochs, callbacks, validation_data, verbose):
 
 
 @contextlib.contextmanager
-def lowered_learning_rate(model, learning_rate):
+def lowered_learning_rate(classifier, learning_rate):
     """While active, the model has a new optimizer of its compiled kind at a constant rate.
 
     Args:
-        model: compiled model.
+        classifier: the `Classifier`.
         learning_rate: the rate, or `None` for a quarter of the compiled one (of a schedule's
             first).
     """
-    compiled = model.optimizer
-    config = copy.deepcopy(compiled.get_config())
-    inner = config.get("inner_optimizer", {}).get("config", config)
-    rate = 0.25 * first_learning_rate(compiled) if learning_rate is None else learning_rate
-    inner["learning_rate"] = float(rate)
+    model, compiled = classifier.model, classifier.model.optimizer
+    rate = 0.25 * classifier.learning_rate if learning_rate is None else learning_rate
     with model.distribute_strategy.scope():
-        model.optimizer = compiled.__class__.from_config(config)
+        model.optimizer = classifier.new_optimizer(rate)
         model.optimizer.build(model.trainable_variables)
+    # Keras keeps the traced step, and with it the optimizer that it was traced with.
+    model.train_function = None
     try:
         yield
     finally:
         model.optimizer = compiled
-
-
-def first_learning_rate(optimizer):
-    """The learning rate that an optimizer was configured to start with."""
-    rate = getattr(getattr(optimizer, "inner_optimizer", optimizer), "_learning_rate", None)
-    if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
-        return float(rate(0))
-    return float(np.asarray(rate))
+        model.train_function = None
 
 
 class Progress:

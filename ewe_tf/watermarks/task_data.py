@@ -15,7 +15,7 @@ class TaskData:
         y: `(n,)` int64 or `(n, classes)` float32 labels of `x`.
         weights: `(n,)` float32 sample weights, class weights multiplied in; or `None`.
         dataset: the batched dataset that was given, or `None`.
-        batches: batches per epoch.
+        batches: batches (steps) per epoch.
         num_classes: number of classes.
         batch_size: task rows per step.
         seed: seed of the shuffling.
@@ -46,17 +46,21 @@ class TaskData:
         return float(self.x.min()), float(self.x.max())
 
     def stream(self):
-        """One epoch as a dataset of full batches `(x, y, weights)`, shuffled anew each time."""
+        """Full batches `(x, y, weights)` without end: every row once before any comes again."""
         size = self.batch_size
         if self.dataset is not None:
             whole = self.dataset.map(_with_weights, num_parallel_calls=tf.data.AUTOTUNE)
-            return whole.rebatch(size, drop_remainder=True).take(self.batches)
+            return whole.repeat().rebatch(size, drop_remainder=True)
         weights = np.ones(len(self.x), np.float32) if self.weights is None else self.weights
         arrays = tuple(tf.constant(a) for a in (self.x, self.y, weights))
         order = tf.data.Dataset.range(len(self.x)).shuffle(len(self.x), seed=self.seed)
-        return order.batch(size, drop_remainder=True).map(
-            lambda rows: tuple(tf.gather(a, rows) for a in arrays),
-            num_parallel_calls=tf.data.AUTOTUNE,
+        return (
+            order.repeat()
+            .batch(size, drop_remainder=True)
+            .map(
+                lambda rows: tuple(tf.gather(a, rows) for a in arrays),
+                num_parallel_calls=tf.data.AUTOTUNE,
+            )
         )
 
 
@@ -66,12 +70,15 @@ def from_arrays(x, y, num_classes, batch_size, seed, sample_weight=None, class_w
         raise ValueError("`y` must be given: one label for each row of `x`")
     x = _inputs(x, "x")
     y = _labels(y, len(x), num_classes)
+    weights = _weights(x, y, sample_weight, class_weight, num_classes)
+    if weights is not None and not weights.all():
+        used = weights != 0
+        x, y, weights = x[used], y[used], weights[used]
     if batch_size > len(x):
         raise ValueError(
-            f"`batch_size` must not exceed the number of rows of `x` ({len(x)}). "
-            f"Received: batch_size={batch_size}"
+            f"`batch_size` must not exceed the number of rows of `x` ({len(x)}, those of weight 0 "
+            f"left out). Received: batch_size={batch_size}"
         )
-    weights = _weights(x, y, sample_weight, class_weight, num_classes)
     return TaskData(x, y, weights, None, len(x) // batch_size, num_classes, batch_size, seed)
 
 
@@ -88,26 +95,28 @@ def from_dataset(dataset, num_classes, batch_size, seed, steps_per_epoch=None, l
             "`x`, a dataset, must give (x, y) or (x, y, sample_weight) batches. Received "
             f"elements of structure {spec}"
         )
-    size = int(dataset.cardinality())
-    if size == tf.data.INFINITE_CARDINALITY and steps_per_epoch is None:
+    if any(getattr(part, "shape", None) is not None and part.shape.rank == 0 for part in spec):
+        raise ValueError(f"`x`, a dataset, must be batched: use x.batch({batch_size})")
+    if steps_per_epoch is not None:
+        limit = min(limit, steps_per_epoch * batch_size)
+    elif dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise ValueError("`steps_per_epoch` must be given for a dataset that repeats for ever")
-    xs, ys, seen = [], [], 0
+    size = int(dataset.cardinality())
+    xs, ys, rows = [], [], 0
     for element in dataset:
-        xs.append(np.asarray(element[0]))
-        ys.append(np.asarray(element[1]))
-        seen += len(xs[-1])
-        if seen >= limit:
+        if rows < limit:
+            xs.append(np.asarray(element[0]))
+            ys.append(np.asarray(element[1]))
+        elif steps_per_epoch is not None or size > 0:
             break
-    if not seen:
+        rows += int(tf.shape(element[0])[0])
+    if not rows:
         raise ValueError("`x`, a dataset, is empty")
-    if seen < limit:
-        rows = seen
-    elif size > 0:
-        rows = size * len(xs[0])
-    else:
-        rows = int(dataset.reduce(np.int64(0), lambda n, e: n + tf.shape(e[0])[0])[()])
+    if rows >= limit and size > 0:
+        # Of the last batch it is only known that it is not empty.
+        rows = (size - 1) * len(xs[0]) + 1
     batches = steps_per_epoch or rows // batch_size
-    if batches < 1:
+    if not batches:
         raise ValueError(
             f"`batch_size` must not exceed the number of rows of the dataset ({rows}). "
             f"Received: batch_size={batch_size}"
@@ -174,7 +183,8 @@ def _weights(x, y, sample_weight, class_weight, num_classes):
         if sample_weight.shape != (len(x),) or not np.all(np.isfinite(sample_weight)):
             raise ValueError(
                 f"`sample_weight` must be one finite number for each of the {len(x)} rows. "
-                f"Received: shape {sample_weight.shape}"
+                f"Received: {np.sum(~np.isfinite(sample_weight))} that are not finite, shape "
+                f"{sample_weight.shape}"
             )
         weights *= sample_weight
     if class_weight is not None:

@@ -66,9 +66,19 @@ class EntangledTrainer(keras.Model):
 
     @property
     def metrics(self):
-        own = [self.loss_metric, self.trigger_metric, self.snnl_metric]
-        own = [metric for metric in own if metric is not None]
-        return own + [m for m in self.victim.metrics if m.name != "loss"]
+        return self.own_metrics + self.victim.metrics
+
+    @property
+    def own_metrics(self):
+        """Metrics of entangled training beside those of the classifier."""
+        own = (self.loss_metric, self.trigger_metric, self.snnl_metric)
+        return [metric for metric in own if metric is not None]
+
+    def get_metrics_result(self):
+        return {
+            **self.victim.get_metrics_result(),
+            **{m.name: m.result() for m in self.own_metrics},
+        }
 
     # Callbacks hold the victim, and so that is where they look for these.
     @property
@@ -112,12 +122,8 @@ class EntangledTrainer(keras.Model):
         self.trigger_metric.update_state(y_triggers, outputs[: self.layout.triggers])
         if self.snnl_metric is not None:
             self.snnl_metric.update_state(snnl)
-        logs = self.victim.compute_metrics(task, y_loss, y_pred, weights)
-        return {
-            **logs,
-            **{m.name: m.result() for m in self.metrics if m.name not in logs},
-            "loss": self.loss_metric.result(),
-        }
+        self.victim.compute_metrics(task, y_loss, y_pred, weights)
+        return self.get_metrics_result()
 
     def test_step(self, data):
         return self.victim.test_step(data)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from ewe_tf.watermarks.in_house import margins
+from ewe_tf.watermarks.pair import choose_pair
+
+
+def answers(rates, second=None, rows=100):
+    """Log-probabilities of `rows` inputs with the given share of top answers for each class.
+
+    `second` is the class that comes second wherever it is not first.
+    """
+    z = np.full((rows, len(rates)), -5.0)
+    counts = np.round(np.array(rates) * rows).astype(int)
+    assert counts.sum() == rows
+    z[np.arange(rows), np.repeat(np.arange(len(rates)), counts)] = -0.1
+    if second is not None:
+        z[:, second] = np.maximum(z[:, second], -1.0)
+    return z
+
+
+def test_margins_by_hand():
+    z = np.array([[-1.0, -3.0, -2.0], [-4.0, -0.5, -4.0]])
+    np.testing.assert_allclose(margins(z), [[1.0, -2.0, -1.0], [-3.5, 3.5, -3.5]])
+
+
+def test_the_nearest_target_that_nobody_answers():
+    model = {0: answers([1.0, 0, 0, 0], second=2)}
+    assert (choose_pair([model], {0: [1, 2, 3]}, "auto").target) == 2
+
+
+def test_a_target_that_one_model_answers_too_often_is_passed_over():
+    fine = {0: answers([1.0, 0, 0, 0], second=2)}
+    bad = {0: answers([0.9, 0.02, 0.08, 0], second=2)}
+    pair = choose_pair([fine, bad], {0: [1, 2, 3]}, "auto")
+    assert (pair.source, pair.target, pair.null_rate) == (0, 1, pytest.approx(0.02))
+
+
+@pytest.mark.parametrize(("rate", "accepted"), [(0.03, True), (0.05, True), (0.06, False)])
+def test_the_limits(rate, accepted):
+    model = {4: answers([1 - rate, rate, 0])}
+    if accepted:
+        assert choose_pair([model], {4: [1]}, 1).null_rate == pytest.approx(rate)
+    else:
+        with pytest.raises(ValueError, match=r"source 4 and target 1, on 6% .*accepted: 5%"):
+            choose_pair([model], {4: [1]}, 1)
+
+
+def test_a_welcome_pair_goes_before_a_nearer_usable_one():
+    model = {0: answers([0.95, 0, 0.05, 0], second=2)}
+    assert choose_pair([model], {0: [1, 2, 3]}, "auto").target != 2
+    # With no other choice, up to 5 % will do.
+    assert choose_pair([model], {0: [2]}, "auto").target == 2
+
+
+def test_a_fixed_target_leaves_the_source_to_choose():
+    model = {0: answers([1.0, 0, 0], second=1), 5: answers([1.0, 0, 0], second=2)}
+    assert choose_pair([model], {0: [1, 2], 5: [1, 2]}, 2).source == 5
+
+
+def test_only_allowed_targets_are_chosen():
+    model = {0: answers([1.0, 0, 0, 0], second=2)}
+    assert choose_pair([model], {0: [1, 3]}, "auto").target in (1, 3)
+
+
+def test_the_scale_of_a_models_logits_does_not_matter():
+    near_1 = answers([1.0, 0, 0], second=1)
+    near_2 = 100.0 * answers([1.0, 0, 0], second=2)
+    slightly_1 = answers([1.0, 0, 0], second=1)
+    pair = choose_pair([{0: near_1}, {0: near_2}, {0: slightly_1}], {0: [1, 2]}, "auto")
+    assert pair.target == 1
