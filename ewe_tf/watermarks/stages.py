@@ -21,7 +21,6 @@ def train_task(classifier, data, epochs, callbacks, validation_data, verbose):
         callbacks=callbacks,
         validation_data=validation_data,
         verbose=verbose,
-        shuffle=False,
     )
     return history.history
 
@@ -37,7 +36,6 @@ def train_further(classifier, data, epochs, learning_rate, callbacks, validation
             callbacks=callbacks,
             validation_data=validation_data,
             verbose=verbose,
-            shuffle=False,
         )
     return history.history
 
@@ -73,7 +71,6 @@ def train_with(trainer, batches, epochs, callbacks, validation_data, verbose, st
         callbacks=callbacks,
         validation_data=validation_data,
         verbose=verbose,
-        shuffle=False,
     )
     return history.history
 
