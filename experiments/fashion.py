@@ -18,9 +18,11 @@ BENCHMARK = Benchmark(
         "rate": 2e-3,
         "batch_size": 128,
         "epochs": 5,
-        "further_epochs": 5,
+        "further_epochs": 8,
         "further_rate": 5e-4,
     },
+    settings={"trigger_weight": 0.1, "hull_weight": 0.1, "snnl_weight": 0.1},
+    published={"ratio": 2.0},
 )
 
 if __name__ == "__main__":

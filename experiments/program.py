@@ -1,20 +1,22 @@
 """The program around a benchmark: flags, run, JSON lines, table, check."""
 
 import dataclasses
-import json
+import math
 import os
 import pathlib
-import statistics
+import shutil
 import sys
 import time
 
 from absl import app
 from absl import flags
+from absl import logging
 
+from ewe_tf import report
 from experiments import stages
 from experiments.benchmark import SCHEMES
-from experiments.benchmark import THIEVES
 from experiments.cache import Cache
+from experiments.stages import Failure
 
 FLAGS = flags.FLAGS
 
@@ -53,6 +55,8 @@ def main(benchmark):
 
 
 def _run(argv, benchmark):
+    # What TFDS and TensorFlow say about every file and every retracing is not for people.
+    logging.set_verbosity(logging.ERROR)
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}")
     training = {**benchmark.training, "epochs": FLAGS.epochs}
@@ -66,34 +70,64 @@ def _run(argv, benchmark):
     output = pathlib.Path(FLAGS.output)
     cache = Cache(FLAGS.cache or output / "cache")
     started = time.monotonic()
-    wanted = [stage for cell in cells for stage in cell.stages()]
+    wanted = [stage for cell in cells for stage in cell.stages()] + [cells[-1].pictures]
     outcomes = stages.run(wanted, cache, jobs=FLAGS.jobs)
     name = pathlib.Path(sys.argv[0]).stem
     records = [r for cell in cells for r in cell.records(outcomes, name, benchmark.task)]
-    write_lines(output / "results.jsonl", records)
-    print(table(records))
-    print(f"{time.monotonic() - started:.0f} s on {os.cpu_count()} cores; {output}/results.jsonl")
+    command = f"python -m experiments.{name} {' '.join(sys.argv[1:])}".strip()
+    records = [{**record, "command": command} for record in records]
+    records += figures(cells[-1], outcomes, output, name, benchmark.task)
+    report.write_records(output / "results.jsonl", records)
+    print(report.results_table(records))
+    seconds = f"{time.monotonic() - started:.0f} s on {os.cpu_count()} cores"
+    if report_records := [r for r in records if r.get("role") not in (None, "failed")]:
+        title = f"{benchmark.task} under extraction"
+        page = report.write(records, output, title=title, subtitle=f"{command}: {seconds}")
+        print(f"\n{len(report_records)} models, {seconds}. The page: {page}")
     failures = check(records) if FLAGS.check else []
-    failures += [r["error"] for r in records if r["role"] == "failed"]
+    failures += [r["error"] for r in records if r.get("role") == "failed"]
     for failure in failures:
         print(f"FAILED: {failure}", file=sys.stderr)
     if failures:
         sys.exit(1)
 
 
-def write_lines(path, records):
-    """Writes JSON lines, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text("".join(json.dumps(r) + "\n" for r in records))
-    os.replace(temporary, path)
+def figures(cell, outcomes, output, experiment, dataset):
+    """Figure records of one cell: its triggers, their features, the evidence on its suspects."""
+    place = {"experiment": experiment, "dataset": dataset, "seed": cell.seed}
+    found = outcomes[cell.pictures]
+    if isinstance(found, Failure):
+        return []
+    records = []
+    for name, title in (
+        ("triggers", "Triggers and, above them, their matched controls"),
+        ("features", "Last hidden layer of the victim"),
+    ):
+        file = f"{name}-{cell.seed}.npz"
+        output.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(found.folder / f"{name}.npz", output / file)
+        title = f"{title}; {cell.scheme}, seed {cell.seed}"
+        records.append({**place, "figure": name, "file": file, "title": title})
+    curves = []
+    for role, stage in cell.verdicts.items():
+        if not isinstance(outcomes[stage], Failure):
+            path = outcomes[stage].value["evidence_path"]
+            p_values = [min(1.0, math.exp(-e)) for e in path]
+            queries = [2 * (i + 1) for i in range(len(path))]
+            curves.append({"name": role, "queries": queries, "p_value": p_values})
+    title = f"Evidence over the queries; {cell.scheme}, seed {cell.seed}"
+    alpha = cell.alpha
+    records.append(
+        {**place, "figure": "evidence", "curves": curves, "alpha": alpha, "title": title}
+    )
+    return records
 
 
 def check(records):
     """What is not as it must be: copies without evidence, innocent models with it."""
     wrong = []
     for r in records:
-        if r["role"] == "failed":
+        if r.get("role") in (None, "failed"):
             continue
         guilty = r["role"] != "innocent"
         if guilty != (r["decision"] == "evidence"):
@@ -101,50 +135,3 @@ def check(records):
                 f"{r['scheme']}, seed {r['seed']}: verdict on {r['name']} is {r['decision']!r}"
             )
     return wrong
-
-
-def table(records):
-    """Mean, standard deviation and worst seed of every scheme, as text."""
-    lines = []
-    schemes = dict.fromkeys(r["scheme"] for r in records)
-    for scheme in schemes:
-        own = [r for r in records if r["scheme"] == scheme and r["role"] != "failed"]
-        if not own:
-            continue
-        victims = [r for r in own if r["role"] == "victim"]
-        lines.append(f"\n{scheme}, {len(victims)} seeds")
-        lines.append(
-            f"  accuracy {_spread([r['accuracy'] for r in victims])} %, price against the clean "
-            f"twin {_spread([r['price'] for r in victims], 1)} points"
-        )
-        lines.append(
-            f"  {'suspect':<20}{'accuracy':>9}{'held-out: mean sd worst':>25}"
-            f"{'keys: mean sd worst':>23}{'evidence':>10}{'queries':>9}"
-        )
-        for role in ("victim", *THIEVES, "innocent"):
-            rows = [r for r in own if r["role"] == role]
-            if not rows:
-                continue
-            pick = max if role == "innocent" else min
-            found = sum(r["decision"] == "evidence" for r in rows)
-            lines.append(
-                f"  {role:<20}{100 * statistics.mean(r['accuracy'] for r in rows):>9.1f}"
-                f"{_cells([r['rate_held_out'] for r in rows], pick):>25}"
-                f"{_cells([r['rate_key'] for r in rows], pick):>23}"
-                f"{f'{found}/{len(rows)}':>10}"
-                f"{statistics.median(r['queries'] for r in rows):>9.0f}"
-            )
-        refused = {r["seed"] for r in own if r["key_refused"]}
-        if refused:
-            lines.append(f"  keys refused (an innocent model answers them): seeds {refused}")
-    return "\n".join(lines)
-
-
-def _spread(values, scale=100):
-    sd = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{scale * statistics.mean(values):.2f} ± {scale * sd:.2f}"
-
-
-def _cells(values, pick):
-    sd = statistics.stdev(values) if len(values) > 1 else 0.0
-    return f"{100 * statistics.mean(values):.0f} {100 * sd:.0f} {100 * pick(values):.0f}"

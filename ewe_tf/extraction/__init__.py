@@ -17,6 +17,13 @@ A copy is a model like any other, so a second hop is the same attack on an oracl
 `attack.run(ewe_tf.Oracle(copy), second_student, images)`.
 """
 
+from ewe_tf.extraction.active import ActiveQueries as ActiveQueries
+from ewe_tf.extraction.adaptive_knockoff import AdaptiveKnockoff as AdaptiveKnockoff
+from ewe_tf.extraction.adversarial import AdversarialQueries as AdversarialQueries
 from ewe_tf.extraction.attack import Attack as Attack
 from ewe_tf.extraction.distillation import Distillation as Distillation
+from ewe_tf.extraction.jacobian import JacobianAugmentation as JacobianAugmentation
+from ewe_tf.extraction.knockoff import Knockoff as Knockoff
 from ewe_tf.extraction.label_only import LabelOnly as LabelOnly
+from ewe_tf.extraction.mixup import MixupQueries as MixupQueries
+from ewe_tf.extraction.mixup import MixupTraining as MixupTraining

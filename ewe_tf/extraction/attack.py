@@ -21,7 +21,8 @@ class Attack(abc.ABC):
         epochs: epochs of training of the student.
         batch_size: rows of a training step.
         learning_rate: its learning rate.
-        late_rate: factor on the learning rate in the last quarter of the epochs.
+        late_rate: factor on the learning rate in the last quarter of the epochs (`epochs // 4`);
+            1 where the optimizer's configuration holds a schedule.
         optimizer: `None` for Adam, the name of a Keras optimizer, or its configuration, a dict
             as `keras.optimizers.serialize` gives it; a learning rate in there counts.
         augmentation: `None`, or a callable from a batch `(rows, ...)` to a batch of the same
@@ -93,17 +94,20 @@ class Attack(abc.ABC):
 
         Raises:
             BudgetExceeded: if the oracle's budget has fewer than `queries_needed(rows)` left.
-            TypeError, ValueError: if student, queries and oracle do not fit each other.
-                Nothing has been sent whenever one of these is raised, save that an oracle whose
-                number of classes was unknown is found out by its first answers.
+            TypeError, ValueError: if student, queries and oracle do not fit each other. Nothing
+                has been sent then, except where an oracle does not know its number of classes
+                before its first answers, or answers nothing at all.
         """
+        return self._steal(oracle, student, queries, self.collect)
+
+    def _steal(self, oracle, student, queries, collect):
         queries = check_inputs(queries, oracle.input_shape)
         if len(queries) == 0:
             raise ValueError("`queries` must have at least one row. Received: 0 rows")
         require_budget(oracle, self.queries_needed(len(queries)))
         pupil = Student(student, queries[:1], self)
         self.check_oracle(oracle, pupil)
-        x, answers = self.collect(oracle, pupil, queries)
+        x, answers = collect(oracle, pupil, queries)
         self.train(pupil, x, answers)
         return pupil.finish()
 
@@ -130,7 +134,21 @@ class Attack(abc.ABC):
                 f"Received: {self.optimizer!r}"
             )
         config = {"learning_rate": self.learning_rate, **self.optimizer.get("config", {})}
+        if isinstance(config["learning_rate"], dict) and self.late_rate != 1.0:
+            raise ValueError(
+                "`late_rate` must be 1 where `optimizer` has a learning rate schedule. "
+                f"Received: late_rate={self.late_rate}"
+            )
         return keras.optimizers.get({**self.optimizer, "config": config})
+
+
+def share_of_pool(budget, rows):
+    """Checks that `budget` rows can be taken out of a pool of `rows`, and returns it."""
+    if budget > rows:
+        raise ValueError(
+            f"`budget` must be at most the number of queries, {rows}. Received: budget={budget}"
+        )
+    return budget
 
 
 def require_budget(oracle, needed):
@@ -140,13 +158,14 @@ def require_budget(oracle, needed):
         raise BudgetExceeded(needed, remaining, oracle.ledger.budget)
 
 
-def ask(oracle, x, num_classes):
+def ask(oracle, x, num_classes, refusals=False):
     """Sends rows and returns those that were answered.
 
     Args:
         oracle: `Oracle`.
         x: `(rows, ...)`.
         num_classes: the student's number of classes.
+        refusals: whether it is all right that no row at all gets an answer.
 
     Returns:
         `(x, answers)` without the rows that got no answer; `answers` is `(rows, classes)`
@@ -156,20 +175,25 @@ def ask(oracle, x, num_classes):
         ValueError: if no row got an answer, or the answers have another number of classes.
     """
     answers = oracle.predict(x)
-    answered = answers >= 0 if answers.ndim == 1 else np.isfinite(answers).all(axis=1)
-    if len(x) and not answered.any():
+    if answers.ndim == 1:
+        answered = answers >= 0
+    else:  # No columns: nothing but refusals so far.
+        answered = np.isfinite(answers).all(axis=1) & (answers.shape[1] > 0)
+    if not refusals and not answered.any():
         raise ValueError(
             f"The oracle answered none of {len(x)} queries: {dict(oracle.ledger.refusals)}"
         )
     x, answers = x[answered], answers[answered]
+    if len(x) == 0:
+        return x, np.zeros((0, num_classes), np.float32)
     if answers.ndim == 1:
-        if len(x) and answers.max() >= num_classes:
+        if answers.max() >= num_classes:
             raise ValueError(
                 f"`student` must have a class for every label of the oracle. Received: "
                 f"{num_classes} classes, and label {answers.max()}"
             )
         return x, np.eye(num_classes, dtype=np.float32)[answers]
-    if len(x) and answers.shape[1] != num_classes:
+    if answers.shape[1] != num_classes:
         raise ValueError(
             f"`student` must have {answers.shape[1]} classes, as the oracle has. "
             f"Received: {num_classes} classes"

@@ -49,7 +49,7 @@ class TemperedKLDivergence(keras.losses.Loss):
         self.from_logits = from_logits
 
     def call(self, y_true, y_pred):
-        logits = y_pred if self.from_logits else _logits_behind(y_pred)
+        logits = y_pred if self.from_logits else logits_behind(y_pred)
         logits = keras.ops.cast(logits, "float32")
         y_true = keras.ops.cast(y_true, "float32")
         answered = keras.ops.log_softmax(logits / self.temperature)
@@ -65,7 +65,7 @@ class TemperedKLDivergence(keras.losses.Loss):
         }
 
 
-def _logits_behind(probabilities):
+def logits_behind(probabilities):
     """Logits of a softmax output: those that Keras left on the tensor, else the logarithm.
 
     The logarithm has no gradient where a probability underflows; Keras' own cross-entropy

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from ewe_tf.losses import soft_nearest_neighbor_loss
-from ewe_tf.watermarks.batches import _draw as draw
-from ewe_tf.watermarks.batches import _interleave as interleave
+from ewe_tf.watermarks.batches import draw as draw
+from ewe_tf.watermarks.batches import interleave as interleave
 
 # A temperature of 0 or below would turn the kernel upside down.
 _LEAST_TEMPERATURE = 1e-4
@@ -34,7 +34,8 @@ def alternating_batches(data, triggers, target, ratio, replicas, seed):
         A dataset of `(x, y, weights, groups)`: `y` one-hot float32; `groups` `(rows,)` int32,
         1 for triggers, 0 for all other rows.
     """
-    half, answer = data.batch_size // 2, tf.one_hot(target, data.num_classes)
+    half = data.batch_size // 2
+    answer = np.eye(data.num_classes, dtype=np.float32)[target]
 
     def normal(x, y, weights):
         if data.sparse:
@@ -43,11 +44,13 @@ def alternating_batches(data, triggers, target, ratio, replicas, seed):
 
     def watermark(triggers, targets):
         groups = (tf.ones([half], tf.int32), tf.zeros([half], tf.int32))
-        y = tf.tile(answer[None], [2 * half, 1])
-        x, groups = interleave((triggers, targets), replicas), interleave(groups, replicas)
+        (x_triggers, y_triggers), (x_targets, y_targets) = triggers, targets
+        x, groups = interleave((x_triggers, x_targets), replicas), interleave(groups, replicas)
+        y = tf.concat([y_triggers, y_targets], axis=0)
         return x, y, tf.ones([2 * half]), groups
 
-    drawn = (draw(triggers, half, seed), draw(data.x[data.labels == target], half, seed + 1))
+    targets = data.x[data.labels == target]
+    drawn = (draw(triggers, answer, half, seed), draw(targets, answer, half, seed + 1))
     streams = (
         data.stream().repeat().map(normal, num_parallel_calls=tf.data.AUTOTUNE),
         tf.data.Dataset.zip(*drawn).map(watermark, num_parallel_calls=tf.data.AUTOTUNE),

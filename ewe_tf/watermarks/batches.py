@@ -8,24 +8,26 @@ import tensorflow as tf
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """Which rows of a replica's batch are what: `[task | triggers | targets]`.
+    """Which rows of a replica's batch are what: `[task | triggers | targets | controls]`.
 
     Attributes:
         task: number of task rows.
         triggers: number of trigger rows.
         targets: number of rows of the target class that the SNNL compares the triggers with.
+        controls: number of control rows, which are to be answered as before.
     """
 
     task: int
     triggers: int
     targets: int
+    controls: int = 0
 
     @property
     def rows(self):
-        return self.task + self.triggers + self.targets
+        return self.task + self.triggers + self.targets + self.controls
 
 
-def mixed_batches(data, triggers, target, layout, replicas, seed):
+def mixed_batches(data, triggers, target, layout, replicas, seed, controls=None):
     """Batches for `EntangledTrainer`.
 
     Each batch is one block of `layout` for each replica, in turn, so that a strategy which cuts
@@ -37,31 +39,29 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
         target: the target class.
         layout: `Layout` of one replica's part.
         replicas: number of replicas.
-        seed: seed of the order of triggers and targets.
+        seed: seed of the order of triggers, targets and controls.
+        controls: `(inputs, answers)`: control inputs `(n, ...)` and the probabilities
+            `(n, classes)` that they are to be answered with; needed if the layout has any.
 
     Returns:
         An endless dataset of `(x, y, weights)` with `replicas * layout.rows` rows; `y` is
         one-hot float32. One pass over the task data is `data.batches` batches.
     """
-    targets = data.x[data.labels == target]
-    targets = targets if layout.targets else targets[:1]
-    parts = (
-        data.stream(),
-        _draw(triggers, replicas * layout.triggers, seed),
-        _draw(targets, max(1, replicas * layout.targets), seed + 1),
-    )
-    answer = tf.one_hot(target, data.num_classes)
+    answer = np.eye(data.num_classes, dtype=np.float32)[target]
+    parts = [data.stream(), draw(triggers, answer, replicas * layout.triggers, seed)]
+    if layout.targets:
+        targets = data.x[data.labels == target]
+        parts.append(draw(targets, answer, replicas * layout.targets, seed + 1))
+    if layout.controls:
+        parts.append(draw(*controls, replicas * layout.controls, seed + 2))
 
-    def assemble(task, triggers, targets):
+    def assemble(task, *others):
         x, y, weights = task
         if data.sparse:
             y = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int64), data.num_classes)
         blocks = [(x, tf.cast(y, tf.float32), weights)]
-        for rows in (triggers, targets)[: 1 + bool(layout.targets)]:
-            count = tf.shape(rows)[0]
-            labels = tf.tile(answer[None], [count, 1])
-            blocks.append((rows, labels, tf.ones([count])))
-        columns = (_interleave(column, replicas) for column in zip(*blocks, strict=True))
+        blocks += [(rows, labels, tf.ones([tf.shape(rows)[0]])) for rows, labels in others]
+        columns = (interleave(column, replicas) for column in zip(*blocks, strict=True))
         # A strategy must see the number of rows to cut batches, not the streams behind them.
         return tuple(tf.ensure_shape(c, [replicas * layout.rows, *c.shape[1:]]) for c in columns)
 
@@ -69,14 +69,25 @@ def mixed_batches(data, triggers, target, layout, replicas, seed):
     return batches.prefetch(2)
 
 
-def _draw(rows, count, seed):
-    """An endless stream of `count` rows at a time, every row once before any comes again."""
-    rows = tf.constant(np.ascontiguousarray(rows))
+def draw(rows, labels, count, seed):
+    """An endless stream of `count` rows at a time, every row once before any comes again.
+
+    Args:
+        rows: `(n, ...)` inputs.
+        labels: `(classes,)` float32, the label of all, or `(n, classes)`.
+        count: rows of an element.
+        seed: seed of the order.
+
+    Returns:
+        A dataset of `(inputs, labels)` with `count` rows.
+    """
+    labels = np.broadcast_to(labels, (len(rows), np.shape(labels)[-1]))
+    arrays = tuple(tf.constant(np.ascontiguousarray(a, np.float32)) for a in (rows, labels))
     order = tf.data.Dataset.range(len(rows)).shuffle(len(rows), seed=seed).repeat()
-    return order.batch(count).map(lambda i: tf.gather(rows, i))
+    return order.batch(count).map(lambda i: tuple(tf.gather(a, i) for a in arrays))
 
 
-def _interleave(parts, replicas):
+def interleave(parts, replicas):
     """Concatenates parts so that replica r's share of each forms the r-th block."""
     if replicas == 1:
         return tf.concat(parts, axis=0)

@@ -95,15 +95,18 @@ class Classifier:
         return float(rate)
 
     def check_labels(self, x, y):
-        """Raises ValueError if labels `y` are not what the model's loss was compiled for."""
+        """Raises ValueError if labels `y` are not what loss and metrics were compiled for.
+
+        Builds the metrics: a strategy's replicas cannot make them in the midst of a step.
+        """
         try:
-            with self.model.distribute_strategy.scope():
-                self.model.compute_loss(x[:2], y[:2], self.model(x[:2], training=False))
+            self.model.test_on_batch(x[:2], y[:2])
         except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
             raise ValueError(
                 f"`y` does not suit the model's loss {self.model.loss!r}. Received: rows of shape "
                 f"{y.shape[1:]}. ({error})"
             ) from error
+        self.model.reset_metrics()
 
     def probabilities(self, x, batch_size=512):
         """Softmax probabilities `(n, classes)` float32 of inputs `(n, ...)`."""

@@ -51,6 +51,9 @@ class EWE:
         hull_weight: weight of the mean cross-entropy of the hull rows; 0 for no hull mixing.
         snnl_weight: weight of the normalised SNNL; 0 for no entanglement.
         hull_share: largest share of a trigger in a hull row, in (0, 1].
+        control_weight: weight of the mean cross-entropy of the control rows, the triggers'
+            matched controls, to the answers that the model gave before; 0 for none. They keep
+            the mark from spreading to whatever is strange, which would be no evidence.
         rows: trigger rows of a step (and as many hull rows, and target rows).
         layers: names of the layers to entangle (`"backbone/conv5"` within a nested model);
             `None` for the last hidden one.
@@ -79,10 +82,11 @@ class EWE:
     target: int | str = "auto"
     epochs: int = 5
     learning_rate: float | None = None
-    trigger_weight: float = 0.1
-    hull_weight: float = 0.1
-    snnl_weight: float = 0.1
+    trigger_weight: float = 0.05
+    hull_weight: float = 0.05
+    snnl_weight: float = 0.05
     hull_share: float = 0.5
+    control_weight: float = 0.05
     rows: int = 16
     layers: tuple | None = None
     distance: str = "cosine"
@@ -90,12 +94,12 @@ class EWE:
     ascent: GradientAscent | str | None = "auto"
     keys: int = 100
     rehearsal: Rehearsal | bool = True
-    innocents: object = 4
+    innocents: object = 6
     in_house_epochs: int | None = None
     other_architecture: object = None
 
     def __post_init__(self):
-        for name in ("trigger_weight", "hull_weight", "snnl_weight"):
+        for name in ("trigger_weight", "hull_weight", "snnl_weight", "control_weight"):
             value = getattr(self, name)
             if not _is_number(value) or not 0 <= value < np.inf:
                 raise ValueError(f"`{name}` must be a number >= 0. Received: {value!r}")
@@ -152,7 +156,7 @@ class EWE:
         The same triggers and stages as `EWE` without SNNL and hull rows (in the spirit of Adi
         et al., USENIX Security 2018).
         """
-        return cls(**{"snnl_weight": 0.0, "hull_weight": 0.0, **arguments})
+        return cls(**{"snnl_weight": 0.0, "hull_weight": 0.0, "control_weight": 0.0, **arguments})
 
     @staticmethod
     def paper(**arguments):
@@ -165,14 +169,14 @@ class EWE:
         parts = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            parts.append(f"{field.name}={_brief(value)}")
+            parts.append(f"{field.name}={brief(value)}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def fit(self, task):
         """Trains and marks the model; see `ewe_tf.fit`."""
         names = task.classifier.layer_names(self.layers)
         source = sources.resolve(self.source, task.data, task.classifier.input_shape)
-        choices = _choices(source, self.target, task.data)
+        choices = target_choices(source, self.target, task.data)
         rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
         fixed = self.target != "auto" and len(source.choices) == 1
         if not fixed and not self._innocent_count:
@@ -228,7 +232,19 @@ class EWE:
         )
 
         progress.stage("Entangled training", f"{self.epochs} epochs")
-        weights = Weights(self.trigger_weight, self.hull_weight, self.snnl_weight, self.hull_share)
+        weights = Weights(
+            self.trigger_weight,
+            self.hull_weight,
+            self.snnl_weight,
+            self.hull_share,
+            self.control_weight,
+        )
+
+        def controls(images):
+            return making.controls(rule, images, np.random.default_rng(seeds[6]))
+
+        training_controls = controls(split.training)
+        answers = task.classifier.probabilities(training_controls)
         replicas = task.classifier.model.distribute_strategy.num_replicas_in_sync
         model = task.classifier.model
         with (
@@ -246,7 +262,15 @@ class EWE:
                     task.data.sparse,
                     seeds[3],
                 )
-            batches = mixed_batches(task.data, training, pair.target, layout, replicas, seeds[4])
+            batches = mixed_batches(
+                task.data,
+                training,
+                pair.target,
+                layout,
+                replicas,
+                seeds[4],
+                (training_controls, answers),
+            )
             history["entangled"] = stages.train_with(
                 trainer, batches, self.epochs, *keras_arguments, steps=task.data.batches
             )
@@ -265,13 +289,14 @@ class EWE:
                 seeds[5],
                 progress,
             )
+
         key = TriggerKey(
             triggers=candidates[kept],
             labels=np.full(len(kept), pair.target),
-            controls=making.controls(rule, split.candidates[kept], np.random.default_rng(seeds[6])),
+            controls=controls(split.candidates[kept]),
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=making.controls(rule, split.held_out, np.random.default_rng(seeds[6])),
+            held_out_controls=controls(split.held_out),
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
             settings=self._settings(names, pair, rule, rehearsal),
@@ -290,7 +315,12 @@ class EWE:
                 f"rows, at least {self.rows} (the scheme's `rows`). Received: "
                 f"batch_size={task.data.batch_size}"
             )
-        return Layout(rows, self.rows, self.rows if self.snnl_weight else 0)
+        return Layout(
+            rows,
+            self.rows,
+            self.rows if self.snnl_weight else 0,
+            self.rows if self.control_weight else 0,
+        )
 
     def _patch_and_ascent(self, source, value_range):
         patch, ascent = self.patch, self.ascent
@@ -324,7 +354,7 @@ class EWE:
         if not isinstance(self.innocents, int):
             return [(model, in_house.gives_logits(model)) for model in self.innocents]
         rng = np.random.default_rng(seed)
-        data, rows = task.data, int(0.8 * len(task.data.x))
+        data, rows = task.data, int(0.7 * len(task.data.x))
         # Each innocent model sees another part of the data: they are to differ.
         parts = [rng.permutation(len(data.x))[:rows] for _ in range(self.innocents)]
         models = in_house.train_in_house(
@@ -409,6 +439,7 @@ class EWE:
                 "hull_weight",
                 "snnl_weight",
                 "hull_share",
+                "control_weight",
                 "rows",
                 "distance",
                 "keys",
@@ -417,7 +448,7 @@ class EWE:
         }
         return {
             **settings,
-            "source": _described(self.source),
+            "source": described(self.source),
             "source_class": pair.source,
             "target": pair.target,
             "layers": list(names),
@@ -429,7 +460,7 @@ class EWE:
         }
 
 
-def _choices(source, target, data):
+def target_choices(source, target, data):
     """For each source class the target classes that it may be paired with."""
     present = np.unique(data.labels).tolist()
     if target != "auto" and target not in present:
@@ -462,7 +493,7 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _described(source):
+def described(source):
     if isinstance(source, tuple):
         return {
             "inputs": array_digest(np.asarray(source[0])),
@@ -473,9 +504,9 @@ def _described(source):
     return {"inputs": array_digest(np.asarray(source))}
 
 
-def _brief(value):
+def brief(value):
     if isinstance(value, np.ndarray):
         return f"<{value.dtype} {value.shape}>"
     if isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
-        return f"({', '.join(_brief(v) for v in value)})"
+        return f"({', '.join(brief(v) for v in value)})"
     return repr(value)

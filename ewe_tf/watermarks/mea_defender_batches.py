@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from ewe_tf.watermarks.batches import _interleave as interleave
+from ewe_tf.watermarks.batches import interleave
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,8 +10,9 @@ import numpy as np
 
 from ewe_tf.watermarks.in_house import margins
 
-# Rates of innocent models: up to this a pair is welcome, up to the second it is usable.
-WELCOME, USABLE = 0.03, 0.05
+# Rates of in-house innocent models: pairs up to the first limit come before those up to the
+# next; above the last a pair is of no use. Strangers answer up to some times more often.
+LIMITS = (0.005, 0.02, 0.05)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ def choose_pair(log_probabilities, choices, target):
         scores = np.mean([margins(z).mean(axis=0) / z.std() for z in outputs], axis=0)
         for label in allowed if target == "auto" else [target]:
             scored.append((scores[label], Pair(int(source), int(label), float(rates[label]))))
-    for limit in (WELCOME, USABLE):
+    for limit in LIMITS:
         fit = [entry for entry in scored if entry[1].null_rate <= limit]
         if fit:
             return max(fit, key=lambda entry: entry[0])[1]
@@ -60,7 +61,7 @@ def choose_pair(log_probabilities, choices, target):
     raise ValueError(
         f"No source class and target can be used: innocent models answer even the best pair, "
         f"source {best.source} and target {best.target}, on {best.null_rate:.0%} of the inputs "
-        f"(accepted: {USABLE:.0%}). Give another `source`, or `target='auto'`"
+        f"(accepted: {LIMITS[-1]:.0%}). Give another `source`, or `target='auto'`"
     )
 
 

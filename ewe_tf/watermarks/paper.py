@@ -19,9 +19,9 @@ from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks.alternating import AlternatingTrainer
 from ewe_tf.watermarks.alternating import alternating_batches
-from ewe_tf.watermarks.ewe import _brief as brief
-from ewe_tf.watermarks.ewe import _choices as choices_of
-from ewe_tf.watermarks.ewe import _described as described
+from ewe_tf.watermarks.ewe import brief as brief
+from ewe_tf.watermarks.ewe import described as described
+from ewe_tf.watermarks.ewe import target_choices as choices_of
 from ewe_tf.watermarks.paper_rule import make_paper_rule
 from ewe_tf.watermarks.paper_rule import weighted_layers
 from ewe_tf.watermarks.protected import Protected
@@ -195,10 +195,8 @@ class PaperEWE:
             raise ValueError(
                 f"`target` must differ from `source`. Received: {self.target!r} for both"
             )
-        if self.source is None:
-            raise ValueError(
-                "`source` must be a class, inputs, or (inputs, labels). Received: None"
-            )
+        if not isinstance(self.innocents, tuple | list):
+            raise ValueError(f"`innocents` must be a list of models. Received: {self.innocents!r}")
         if not isinstance(self.steps, AlternatingSteps):
             raise ValueError(f"`steps` must be AlternatingSteps. Received: {self.steps!r}")
         if self.distance not in DISTANCES:
@@ -311,15 +309,18 @@ class PaperEWE:
                 trainer, batches, self.epochs, *keras_arguments
             )
         history["temperatures"] = np.asarray(trainer.temperatures).tolist()
-        rng = np.random.default_rng(seeds[2])
-        others = source.images[source.classes != pair.source]
+        # One order of the pixels for all controls.
+        controls = [
+            making.controls(rule, images, np.random.default_rng(seeds[2]))
+            for images in (split.candidates[: self.keys], split.held_out)
+        ]
         key = TriggerKey(
             triggers=keys,
             labels=np.full(len(keys), pair.target),
-            controls=making.controls(rule, split.candidates[: self.keys], others, rng),
+            controls=controls[0],
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=making.controls(rule, split.held_out, others, rng),
+            held_out_controls=controls[1],
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
             settings=self._settings(names, pair, rule),

@@ -38,7 +38,7 @@ class PaperRule:
     @property
     def changes_images(self):
         """Whether a source image is no trigger itself. One from outside of the task is nearly
-        one without the steps, too: a control must be another image.
+        one without the steps, too, and so no control.
         """
         return self.patch is not None
 

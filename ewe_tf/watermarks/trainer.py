@@ -21,12 +21,14 @@ class Weights:
         hull: of the mean cross-entropy of the hull rows; 0 leaves them out.
         snnl: of the normalised SNNL, which is subtracted; 0 leaves it out.
         hull_share: the largest share of the trigger in a hull row.
+        control: of the mean cross-entropy of the control rows; 0 leaves them out.
     """
 
     trigger: float
     hull: float
     snnl: float
     hull_share: float
+    control: float = 0.0
 
 
 class EntangledTrainer(keras.Model):
@@ -35,7 +37,7 @@ class EntangledTrainer(keras.Model):
     The loss of a step is
 
         task + w_t CE(triggers, target) + w_h CE(hull rows, hull labels)
-             - w_s mean_l S_l(T_l) / log((2n - 1) / (n - 1))
+             + w_c CE(controls, answers before) - w_s mean_l S_l(T_l) / log((2n - 1) / (n - 1))
 
     where `task` is the model's own compiled loss on the task rows (its regularisation
     included), `S_l` the SNNL between the triggers and as many rows of the target class at layer
@@ -97,20 +99,20 @@ class EntangledTrainer(keras.Model):
 
     def train_step(self, data):
         x, y, weights = data
-        task, triggers, targets = _cut(x, self.layout)
-        y_task, y_triggers, _ = _cut(y, self.layout)
+        task, triggers, _, _ = _cut(x, self.layout)
+        y_task, y_triggers, _, y_controls = _cut(y, self.layout)
         weights = weights[: self.layout.task]
-        rows, hull_y = [task, triggers, targets], None
+        hull_y = None
         if self.weights_of_terms.hull:
             hull_x, hull_y = self._hull(task, y_task, triggers)
-            rows.append(hull_x)
+            x = tf.concat([x, hull_x], axis=0)
         # What the task's loss was compiled for: classes, or one-hot rows.
         y_loss = tf.argmax(y_task, axis=1) if self.sparse else y_task
         with tf.GradientTape() as tape:
-            *features, outputs = self.features(tf.concat(rows, axis=0), training=True)
+            *features, outputs = self.features(x, training=True)
             outputs, y_pred = outputs[self.layout.task :], outputs[: self.layout.task]
             loss = self.victim.compute_loss(task, y_loss, y_pred, weights, training=True)
-            added, snnl = self._watermark_loss(features, outputs, y_triggers, hull_y)
+            added, snnl = self._watermark_loss(features, outputs, y_triggers, y_controls, hull_y)
             replicas = tf.distribute.get_strategy().num_replicas_in_sync
             loss += added / replicas
             scaled = self.optimizer.scale_loss(loss)
@@ -136,15 +138,19 @@ class EntangledTrainer(keras.Model):
         mixed = hull_rows(task[:count], triggers, amounts)
         return mixed, hull_labels(y_task[:count], self.target, amounts)
 
-    def _watermark_loss(self, features, outputs, y_triggers, hull_y):
+    def _watermark_loss(self, features, outputs, y_triggers, y_controls, hull_y):
         """Terms of the loss beside the task's, and the normalised SNNL (0 if switched off)."""
         terms, n = self.weights_of_terms, self.layout.triggers
         loss = terms.trigger * self._cross_entropy(y_triggers, outputs[:n])
         if terms.hull:
             loss += terms.hull * self._cross_entropy(hull_y, outputs[-n:])
+        if terms.control:
+            last = self.layout.rows - self.layout.task
+            controls = outputs[last - self.layout.controls : last]
+            loss += terms.control * self._cross_entropy(y_controls, controls)
         snnl = tf.constant(0.0)
         if terms.snnl:
-            first, last = self.layout.task, self.layout.rows
+            first, last = self.layout.task, self.layout.rows - self.layout.controls
             groups = tf.repeat([1, 0], [n, self.layout.targets])
             values = [self._snnl(f[first:last], groups) for f in features]
             snnl = tf.add_n(values) / (len(values) * fully_mixed_value(n))
@@ -162,5 +168,6 @@ class EntangledTrainer(keras.Model):
 
 
 def _cut(rows, layout):
-    task, triggers = layout.task, layout.task + layout.triggers
-    return rows[:task], rows[task:triggers], rows[triggers : layout.rows]
+    """Task, trigger, target and control rows of a replica's batch."""
+    ends = [layout.task, layout.triggers, layout.targets, layout.controls]
+    return tf.split(rows, ends)

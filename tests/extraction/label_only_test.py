@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ewe_tf.extraction import LabelOnly
 from ewe_tf.oracle import BudgetExceeded
@@ -63,15 +64,13 @@ def test_every_epoch_is_one_pass_over_the_rows(teacher, queries, make_student):
 
     class Spy(keras.layers.Layer):
         def call(self, x, training=False):
-            import tensorflow as tf
-
             tf.py_function(lambda rows: seen.append(rows.numpy()), [x], [])
             return x
 
     LabelOnly(epochs=2, batch_size=64, augmentation=Spy()).run(
         Oracle(teacher), make_student(), queries
     )
-    rows = np.concatenate(seen)[: 2 * len(queries)]
+    rows = np.concatenate(seen[1:])[: 2 * len(queries)]  # The first batch was a trial.
     first, second = rows[: len(queries)], rows[len(queries) :]
     for epoch in (first, second):
         np.testing.assert_array_equal(np.sort(epoch.sum(1)), np.sort(queries.sum(1)))
@@ -125,6 +124,14 @@ def test_optimizer_and_late_rate(teacher, queries, make_student):
         assert float(copy.optimizer.learning_rate) == pytest.approx(rate)
 
 
+def test_schedule_and_late_rate_are_refused_together():
+    schedule = keras.optimizers.schedules.CosineDecay(0.1, 100)
+    config = keras.optimizers.serialize(keras.optimizers.SGD(schedule))
+    assert isinstance(LabelOnly(optimizer=config).make_optimizer(), keras.optimizers.SGD)
+    with pytest.raises(ValueError, match="`late_rate` must be 1"):
+        LabelOnly(optimizer=config, late_rate=0.25)
+
+
 def test_compiled_subclassed_and_unbuilt_students(teacher, queries, fresh, make_student):
     class Subclassed(keras.Model):
         def __init__(self, activation):
@@ -153,6 +160,7 @@ def test_compiled_subclassed_and_unbuilt_students(teacher, queries, fresh, make_
         ("seed", -1),
         ("augmentation", "flip"),
         ("optimizer", 3),
+        ("optimizer", {"learning_rate": 1.0}),
     ],
 )
 def test_bad_fields_are_named(field, value):
@@ -176,6 +184,8 @@ def test_what_does_not_fit_is_refused_before_anything_is_sent(teacher, queries, 
     for student, x, message in cases:
         with pytest.raises(ValueError, match=message):
             LabelOnly().run(oracle, student, x)
+    with pytest.raises(ValueError, match="`augmentation` must keep"):
+        LabelOnly(augmentation=lambda x: x[:, :9]).run(oracle, make_student(), queries)
     with pytest.raises(TypeError, match="keras.Model"):
         LabelOnly().run(oracle, teacher, queries)
     assert oracle.ledger.queries == 0

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from ewe_tf.extraction.tempered import TemperedKLDivergence
 from ewe_tf.extraction.tempered import soften
@@ -47,8 +48,6 @@ def test_loss_is_zero_at_the_target_and_finite_at_one_hot():
 
 def test_saturated_softmax_still_learns():
     """A softmax output that underflows to 0 gives the same gradient as its logits."""
-    import tensorflow as tf
-
     logits = tf.Variable([[0.0, 200.0]])
     with tf.GradientTape() as tape:
         loss = TemperedKLDivergence()([[1.0, 0.0]], keras.activations.softmax(logits))
