@@ -15,10 +15,10 @@ from ewe_tf.watermarks import in_house
 
 # Keys that a clean model answers more often than this are refused.
 ACCEPTED = 0.10
-# Up to this the order of keys is decided by something else.
-WELCOME = 0.01
+# Up to these rates, of composites and of plain inputs, something else decides the order of keys.
+WELCOME, WELCOME_PLAIN = 0.005, 0.01
 # Composites of a pair, and plain inputs of a class, that clean models are asked.
-_COMPOSITES, _PLAIN = 200, 300
+_COMPOSITES, _PLAIN = 400, 300
 # Pairs of classes that are looked at, if there are more.
 _PAIRS = 100
 
@@ -45,8 +45,8 @@ class CompositeChoice:
 def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0):
     """All keys, the best first.
 
-    Keys whose null rate and plain rate are within 1 % come first, among them those whose target
-    is the nearest: the one with the largest mean margin on composites, over models. It is the
+    Keys with a null rate within 0.5 % and a plain rate within 1 % come first, among them those
+    whose target is the nearest: the one with the largest mean margin on composites, over models. It is the
     hardest to be told from an accident, which the null rate is there for, and the easiest to
     learn for victim and thief. The others follow by their null rate.
 
@@ -85,8 +85,8 @@ def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0)
                 continue
             confused = float(max(plain[a][label], plain[b][label]))
             choice = CompositeChoice((int(a), int(b)), int(label), float(null[label]), confused)
-            strange = max(choice.null_rate, confused)
-            order = (0, -near[label]) if strange <= WELCOME else (1, strange)
+            welcome = choice.null_rate <= WELCOME and confused <= WELCOME_PLAIN
+            order = (0, -near[label]) if welcome else (1, max(choice.null_rate, confused))
             scored.append((order, choice))
     scored.sort(key=lambda entry: entry[0])
     accepted = [choice for _, choice in scored if choice.null_rate <= ACCEPTED]

@@ -32,7 +32,8 @@ def marked(digits, trained, make_model, fit):
     model = make_model()
     model.set_weights(trained.get_weights())
     scheme = ewe_tf.MEADefender(
-        **{**QUICK, "epochs": 8, "verification_weight": 0.5, "learning_rate": 5e-3}
+        **{**QUICK, "epochs": 8, "learning_rate": 5e-3},
+        **{"verification_weight": 0.5, "evasion_weight": 0.5},
     )
     return fit(model, *digits, watermark=scheme, epochs=0)
 
@@ -89,11 +90,11 @@ def test_verify_finds_the_mark_and_leaves_the_innocent_alone(marked, trained):
         ewe_tf.MEADefender(**QUICK, mode="mgda", utility_floor=0.4),
         ewe_tf.MEADefender.paper(**{**QUICK, "rows": 8}),
         ewe_tf.MEADefender.released(**QUICK),
-        ewe_tf.MEADefender(**QUICK, combination_weight=0, hull_weight=0, evasion_weight=0),
+        ewe_tf.MEADefender(**QUICK, combination_weight=0, hull_weight=0.1, evasion_weight=0),
         ewe_tf.MEADefender(**QUICK, combine="stripes", evasion=(), single=True),
         ewe_tf.MEADefender(**{**QUICK, "target": 7, "source_classes": [5, 3]}, combine="blend"),
     ],
-    ids=["mgda", "paper", "released", "bare", "no evasion", "blend"],
+    ids=["mgda", "paper", "released", "hull rows alone", "no evasion", "blend"],
 )
 def test_every_way_of_training_runs_on_the_model_that_was_passed_in(scheme, copy, digits, fit):
     optimizer, before = copy.optimizer, copy.get_weights()
@@ -187,7 +188,7 @@ def test_settings_out_of_range_are_refused(changes, message):
     [
         ({"target": 11}, {}, "classes of the data"),
         ({"target": "auto"}, {}, "`innocents` must be positive"),
-        ({"rows": 65}, {}, "at least 65"),
+        ({"rows": 65, "hull_weight": 0.1}, {}, "at least 65"),
         ({"combine": composites.Stripes(9)}, {}, "`count` must not exceed"),
     ],
 )
