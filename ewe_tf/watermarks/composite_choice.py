@@ -46,9 +46,9 @@ def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0)
     """All keys, the best first.
 
     Keys with a null rate within 0.5 % and a plain rate within 1 % come first, among them those
-    whose target is the nearest: the one with the largest mean margin on composites, over models. It is the
-    hardest to be told from an accident, which the null rate is there for, and the easiest to
-    learn for victim and thief. The others follow by their null rate.
+    whose target is the nearest: the one with the largest mean margin on composites, over models.
+    It is the easiest to learn for victim and thief, and what tells it from an accident is the
+    null rate. The others follow by their null rate.
 
     Args:
         models: pairs (clean model, gives logits).
