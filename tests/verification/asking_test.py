@@ -11,6 +11,7 @@ import ewe_tf
 from ewe_tf.oracle import Remote
 from ewe_tf.verification import Cover
 from ewe_tf.verification import calibrate
+from ewe_tf.verification import check_bundle
 from ewe_tf.verification.asking import PATIENCE
 
 
@@ -42,6 +43,33 @@ def test_a_suspect_that_breaks_half_way_keeps_what_it_said(key):
     verdict = ewe_tf.verify(key, tires)
     assert verdict.decision == "could not tell" and verdict.asked == 5
     assert "must answer" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        lambda x: None,
+        lambda x: "3",
+        lambda x: [[0.5], [0.5, 0.5]],
+        lambda x: np.array([{}] * len(x)),
+        lambda x: np.full(len(x), np.nan),
+        lambda x: np.full((len(x), 10), np.inf),
+        lambda x: np.full(len(x), 2**62),
+        lambda x: np.full(len(x), 0.5),
+        lambda x: np.full(len(x), 3j),
+        lambda x: np.zeros((len(x) + 1, 10)),
+        lambda x: np.zeros((0, 10)),
+        lambda x: 1 / 0,
+        lambda x: {}["answer"],
+    ],
+)
+@pytest.mark.parametrize("form", ["label", "probabilities"])
+def test_garbage_gives_no_traceback_and_no_evidence(key, garbage, form, tmp_path):
+    path = tmp_path / "b.zip"
+    verdict = ewe_tf.verify(key, ewe_tf.Oracle(garbage, answers=form), bundle=path)
+    assert verdict.decision in ("no evidence", "could not tell")
+    found = check_bundle(path)
+    assert found.holds and found.decision == verdict.decision
 
 
 def test_a_silent_suspect_is_left_after_a_few_pairs(key):
