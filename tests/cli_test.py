@@ -1,5 +1,6 @@
 """The command line, in this process (fast) and in one of its own (quiet, no traceback)."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 from ewe_tf import cli
 from ewe_tf.keys import Key
 from ewe_tf.keys import TriggerKey
+from ewe_tf.keys import array_digest
+from ewe_tf.keys import generator
 from ewe_tf.verification import Verdict
 from ewe_tf.verification import calibrate
 
@@ -141,6 +144,34 @@ def test_inspect_and_commit_show_no_trigger(folder, capsys):
     assert (facts["triggers"], facts["expected_answers"]) == ("float32 [40, 4]", [2])
     assert facts["beacon"] is None and "seed" not in facts
     assert len(text) < 3000
+
+
+def test_regenerate_compares_with_the_source(capsys, tmp_path):
+    images = np.random.default_rng(3).random((90, 4), np.float32)
+    seeds = generator.child_seeds(8, 7)
+    rows = generator.split_rows(images, np.random.default_rng(seeds[generator.SPLIT]))
+
+    def shuffled(x):
+        return generator.shuffled_pixels(x, np.random.default_rng(seeds[generator.CONTROLS]))
+
+    triggers, held_out = images[rows["candidates"][:5]], images[rows["held_out"]]
+    origin = {
+        "generator": 1, "images": array_digest(images), "classes": array_digest(np.zeros(90, int)),
+        "source_class": 0, "target": 2, "kept": [0, 1, 2, 3, 4], "patch": None, "position": None,
+        "budget": None, "controls": "shuffled", "value_range": [0.0, 1.0], "beacon": None,
+    }  # fmt: skip
+    key = dataclasses.replace(
+        make_key(), seed=8, origin=origin, triggers=triggers, labels=np.full(5, 2),
+        controls=shuffled(triggers), held_out=held_out, held_out_labels=np.full(len(held_out), 2),
+        held_out_controls=shuffled(held_out),
+    )  # fmt: skip
+    key.save(tmp_path / "key.npz")
+    np.savez(tmp_path / "source.npz", images=images, classes=np.zeros(90, int))
+    code, out, err = run(capsys, "regenerate", tmp_path / "key.npz", tmp_path / "source.npz")
+    assert (code, err) == (0, "") and out.count("bit for bit") == 4
+    np.save(tmp_path / "other.npy", images[::-1])
+    code, out, _ = run(capsys, "regenerate", tmp_path / "key.npz", tmp_path / "other.npy", "--json")
+    assert code == 1 and json.loads(out)["holds"] is False
 
 
 def test_help_reads_well(capsys):

@@ -162,6 +162,6 @@ def _exchange(role, number, digest, answer):
         answer = tuple(float(value) for value in answer)
         if not all(np.isfinite(answer)):
             raise BundleError("the transcript holds an answer that is not finite")
-    elif answer is not None and (type(answer) is not int or not 0 <= answer < 2**31):
+    elif answer is not None and (type(answer) is not int or not 0 <= answer < 2**63):
         raise BundleError(f"the transcript holds an answer {answer!r:.50}")
     return Exchange(role, number, str(digest), answer)

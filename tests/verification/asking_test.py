@@ -2,7 +2,9 @@
 
 import collections
 import http.server
+import json
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import ewe_tf
 from ewe_tf.oracle import Remote
 from ewe_tf.verification import Cover
 from ewe_tf.verification import calibrate
+from ewe_tf.verification import check_bundle
 from ewe_tf.verification.asking import PATIENCE
 
 
@@ -42,6 +45,33 @@ def test_a_suspect_that_breaks_half_way_keeps_what_it_said(key):
     verdict = ewe_tf.verify(key, tires)
     assert verdict.decision == "could not tell" and verdict.asked == 5
     assert "must answer" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        lambda x: None,
+        lambda x: "3",
+        lambda x: [[0.5], [0.5, 0.5]],
+        lambda x: np.array([{}] * len(x)),
+        lambda x: np.full(len(x), np.nan),
+        lambda x: np.full((len(x), 10), np.inf),
+        lambda x: np.full(len(x), 2**62),
+        lambda x: np.full(len(x), 0.5),
+        lambda x: np.full(len(x), 3j),
+        lambda x: np.zeros((len(x) + 1, 10)),
+        lambda x: np.zeros((0, 10)),
+        lambda x: 1 / 0,
+        lambda x: {}["answer"],
+    ],
+)
+@pytest.mark.parametrize("form", ["label", "probabilities"])
+def test_garbage_gives_no_traceback_and_no_evidence(key, garbage, form, tmp_path):
+    path = tmp_path / "b.zip"
+    verdict = ewe_tf.verify(key, ewe_tf.Oracle(garbage, answers=form), bundle=path)
+    assert verdict.decision in ("no evidence", "could not tell")
+    found = check_bundle(path)
+    assert found.holds and found.decision == verdict.decision
 
 
 def test_a_silent_suspect_is_left_after_a_few_pairs(key):
@@ -79,6 +109,53 @@ def test_what_a_server_says_is_passed_on(key):
         server.shutdown()
     assert verdict.decision == "could not tell" and verdict.suspect == url
     assert "HTTP 404" in verdict.reason and "no such model here" in verdict.reason
+
+
+def test_a_server_that_fails_in_every_way_and_comes_back_is_verified(key):
+    """Errors, nonsense, a death and a new birth on the same port, in mid-verification."""
+    faults = [
+        None, (500, b""), (429, b""), (200, b"nonsense"), None, "die", None, (503, b""), None,
+        (200, b'{"predictions": [[1]]}'),
+    ]  # fmt: skip
+    servers = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            rows = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["instances"]
+            fault = faults.pop(0) if faults else None
+            if fault == "die":
+                threading.Thread(target=restart, daemon=True).start()
+                self.close_connection = True
+                return
+            answer = {"predictions": [3 if row[0] == 1 else 5 for row in rows]}
+            status, body = fault or (200, json.dumps(answer).encode())
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    def start(port=0):
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler))
+        threading.Thread(target=servers[-1].serve_forever, args=(0.02,), daemon=True).start()
+        return servers[-1].server_address[1]
+
+    def restart():
+        servers[-1].shutdown()
+        servers[-1].server_close()
+        time.sleep(0.3)
+        start(port)
+
+    port = start()
+    remote = Remote(f"http://127.0.0.1:{port}/v1/models/toy", backoff=0.2)
+    verdict = ewe_tf.verify(key, remote)
+    servers[-1].shutdown()
+    servers[-1].server_close()
+    assert verdict.decision == "evidence", str(verdict)
+    # Two answers were nonsense: their triggers count as misses, their controls as hits.
+    assert verdict.refused == 4 and verdict.hits == verdict.asked - 2 and len(servers) == 2
 
 
 def test_a_suspect_that_refuses_triggers_only_is_asked_to_the_end(key):

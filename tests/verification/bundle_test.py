@@ -1,6 +1,8 @@
 import dataclasses
 import json
 import os
+import pathlib
+import shutil
 import stat
 import subprocess
 import sys
@@ -163,13 +165,21 @@ def test_a_bundle_path_without_a_folder_is_named_before_any_query(key, tmp_path)
         ewe_tf.verify(key, never, bundle=tmp_path / "absent" / "b.zip")
 
 
-def test_checking_needs_no_tensorflow(bundle):
+def test_another_checkout_comes_to_the_same_without_tensorflow(bundle, tmp_path):
+    checkout = tmp_path / "checkout"
+    shutil.copytree(pathlib.Path(ewe_tf.__file__).parent, checkout / "ewe_tf")
+    verdict = read_bundle(bundle).verdict
     program = (
         "import sys; from ewe_tf.verification import check_bundle; "
-        "print(check_bundle(sys.argv[1]).decision); "
+        "found = check_bundle(sys.argv[1]); assert found.holds; print(found.verdict.p_value); "
+        "import ewe_tf; assert 'checkout' in ewe_tf.__file__; "
         "assert not {'tensorflow', 'keras'} & set(sys.modules)"
     )
     run = subprocess.run(
-        [sys.executable, "-c", program, bundle], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, bundle],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert run.stdout == "evidence\n"
+    assert float(run.stdout) == verdict.p_value
