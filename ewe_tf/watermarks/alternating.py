@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from ewe_tf.losses import soft_nearest_neighbor_loss
-from ewe_tf.watermarks.batches import draw as draw
-from ewe_tf.watermarks.batches import interleave as interleave
+from ewe_tf.watermarks.batches import draw
+from ewe_tf.watermarks.batches import interleave
+from ewe_tf.watermarks.victim_trainer import VictimTrainer
 
 # A temperature of 0 or below would turn the kernel upside down.
 _LEAST_TEMPERATURE = 1e-4
@@ -75,7 +76,7 @@ def _known_rows(data):
     return lambda tensor: tf.ensure_shape(tensor, [data.batch_size, *tensor.shape[1:]])
 
 
-class AlternatingTrainer(keras.Model):
+class AlternatingTrainer(VictimTrainer):
     """Trains a classifier's own layers with the published loss, one kind of batch at a time.
 
         sum_i CE_i - w sum_l factor_l S_l(100 / T_l),       T_l <- T_l - w t_lr dS_l / dT_l
@@ -86,13 +87,10 @@ class AlternatingTrainer(keras.Model):
 
     Regularisation losses of the model are multiplied by the rows of the batch, so that they
     stand to the summed cross-entropy as they stand to Keras' mean.
-
-    Callbacks, evaluation and `stop_training` are those of the classifier itself.
     """
 
     def __init__(self, classifier, layers, factors, temperatures, temperature_rate, distance):
         super().__init__(name="alternating_trainer")
-        self.victim = classifier.model
         self.features = classifier.with_features(layers)
         self.factors = tuple(factors)
         self.temperature_rate = temperature_rate
@@ -110,37 +108,11 @@ class AlternatingTrainer(keras.Model):
         self.accuracy_metric = keras.metrics.CategoricalAccuracy(name="accuracy")
         self.trigger_metric = keras.metrics.CategoricalAccuracy(name="trigger_accuracy")
         self.snnl_metric = keras.metrics.Mean(name="snnl")
-        self.built = True
-
-    def call(self, x, training=None):
-        return self.victim(x, training=training)
-
-    @property
-    def own_metrics(self):
-        return [self.loss_metric, self.accuracy_metric, self.trigger_metric, self.snnl_metric]
-
-    @property
-    def metrics(self):
-        # The victim's, too: its own test step uses them, and Keras resets what is listed here.
-        return self.own_metrics + self.victim.metrics
+        own = [self.loss_metric, self.accuracy_metric, self.trigger_metric, self.snnl_metric]
+        self.watch(classifier.model, own)
 
     def get_metrics_result(self):
         return {metric.name: metric.result() for metric in self.own_metrics}
-
-    # Callbacks hold the victim, and so that is where they look for these.
-    @property
-    def stop_training(self):
-        victim = getattr(self, "victim", None)
-        return victim is not None and victim.stop_training
-
-    @stop_training.setter
-    def stop_training(self, value):
-        if getattr(self, "victim", None) is not None:
-            self.victim.stop_training = value
-
-    @property
-    def history(self):
-        return self.victim.history
 
     def train_step(self, data):
         x, y, weights, groups = data
@@ -171,9 +143,6 @@ class AlternatingTrainer(keras.Model):
         self.trigger_metric.update_state(y, outputs, sample_weight=triggers)
         self.snnl_metric.update_state(tf.reduce_mean(snnl), sample_weight=gate)
         return self.get_metrics_result()
-
-    def test_step(self, data):
-        return self.victim.test_step(data)
 
     def snnl(self, features, groups, temperatures):
         """`(layers,)` float32: `S_l(100 / T_l)` of the positive parts of the features."""

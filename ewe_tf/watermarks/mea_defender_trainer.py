@@ -9,6 +9,7 @@ from ewe_tf.triggers.hull import hull_labels
 from ewe_tf.triggers.hull import hull_rows
 from ewe_tf.watermarks.mgda import gram_matrix
 from ewe_tf.watermarks.mgda import minimum_norm_weights
+from ewe_tf.watermarks.victim_trainer import VictimTrainer
 
 # Probabilities are taken for at least this much before their logarithm.
 _LEAST = 1e-7
@@ -34,7 +35,7 @@ class Weights:
     hull_share: float
 
 
-class CompositeTrainer(keras.Model):
+class CompositeTrainer(VictimTrainer):
     """Trains a classifier's own layers with the losses of MEA-Defender, explicitly weighted.
 
         L_utility + w_ver L_ver + w_com L_com + w_eva L_eva [+ w_hull L_hull]
@@ -48,8 +49,6 @@ class CompositeTrainer(keras.Model):
     with each composite's own sources, answered in inference mode and without gradient. (Lv et
     al., section IV-C.) `L_hull` is the mean cross-entropy of mixes of composites with task rows
     and labels in between (`ewe_tf.triggers.hull`), our extension.
-
-    Callbacks, evaluation, metrics and `stop_training` are those of the classifier itself.
     """
 
     # Whether the references of `L_com` are answered with dropout.
@@ -57,7 +56,6 @@ class CompositeTrainer(keras.Model):
 
     def __init__(self, classifier, layout, weights, sparse, seed):
         super().__init__(name=type(self).__name__.lower())
-        self.victim = classifier.model
         self.layout = layout
         self.weights_of_terms = weights
         self.logits = classifier.logits
@@ -65,53 +63,15 @@ class CompositeTrainer(keras.Model):
         self.seeds = keras.random.SeedGenerator(seed)
         self.loss_metric = keras.metrics.Mean(name="loss")
         self.trigger_metric = keras.metrics.CategoricalAccuracy(name="trigger_accuracy")
+        # Share of the evasion rows that get the answer of the composites.
         self.evasion_metric = keras.metrics.Mean(name="evasion_rate")
         self.combination_metric = keras.metrics.Mean(name="combination_loss")
-        self.built = True
-
-    def call(self, x, training=None):
-        return self.victim(x, training=training)
-
-    @property
-    def own_metrics(self):
-        """Metrics of the mark beside those of the classifier.
-
-        `evasion_rate` is the share of evasion rows that get the composites' answer.
-        """
         metrics = [self.loss_metric, self.trigger_metric]
         if self.layout.evasion:
             metrics.append(self.evasion_metric)
         if self._has_references:
             metrics.append(self.combination_metric)
-        return metrics
-
-    @property
-    def metrics(self):
-        return self.own_metrics + self.victim.metrics
-
-    def get_metrics_result(self):
-        return {
-            **self.victim.get_metrics_result(),
-            **{m.name: m.result() for m in self.own_metrics},
-        }
-
-    # Callbacks hold the victim, and so that is where they look for these.
-    @property
-    def stop_training(self):
-        victim = getattr(self, "victim", None)
-        return victim is not None and victim.stop_training
-
-    @stop_training.setter
-    def stop_training(self, value):
-        if getattr(self, "victim", None) is not None:
-            self.victim.stop_training = value
-
-    @property
-    def history(self):
-        return self.victim.history
-
-    def test_step(self, data):
-        return self.victim.test_step(data)
+        self.watch(classifier.model, metrics)
 
     @property
     def _has_references(self):
@@ -229,10 +189,7 @@ class MultipleGradientTrainer(CompositeTrainer):
         super().__init__(classifier, layout, weights, sparse, seed)
         self.utility_floor = utility_floor
         self.utility_metric = keras.metrics.Mean(name="utility_weight")
-
-    @property
-    def own_metrics(self):
-        return [*super().own_metrics, self.utility_metric]
+        self.watch(classifier.model, [*self.own_metrics, self.utility_metric])
 
     def _total(self, losses, scale):
         return {name: scale * value for name, value in losses.items()}

@@ -10,6 +10,7 @@ from ewe_tf.losses import median_distance
 from ewe_tf.losses import soft_nearest_neighbor_loss
 from ewe_tf.triggers.hull import hull_labels
 from ewe_tf.triggers.hull import hull_rows
+from ewe_tf.watermarks.victim_trainer import VictimTrainer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Weights:
     control: float = 0.0
 
 
-class EntangledTrainer(keras.Model):
+class EntangledTrainer(VictimTrainer):
     """Trains a classifier's own layers on mixed batches (`ewe_tf.watermarks.batches`).
 
     The loss of a step is
@@ -43,13 +44,10 @@ class EntangledTrainer(keras.Model):
     included), `S_l` the SNNL between the triggers and as many rows of the target class at layer
     `l`, and `T_l` the median distance of these rows at this step. (Jia et al., eq. 3, with the
     sum over layers and both terms normalised; hull rows are our extension.)
-
-    Callbacks, evaluation, metrics and `stop_training` are those of the classifier itself.
     """
 
     def __init__(self, classifier, layers, target, layout, weights, distance, sparse, seed):
         super().__init__(name="entangled_trainer")
-        self.victim = classifier.model
         self.features = classifier.with_features(layers)
         self.target = tf.one_hot(target, classifier.num_classes)
         self.layout = layout
@@ -61,41 +59,8 @@ class EntangledTrainer(keras.Model):
         self.loss_metric = keras.metrics.Mean(name="loss")
         self.trigger_metric = keras.metrics.CategoricalAccuracy(name="trigger_accuracy")
         self.snnl_metric = keras.metrics.Mean(name="snnl") if weights.snnl else None
-        self.built = True
-
-    def call(self, x, training=None):
-        return self.victim(x, training=training)
-
-    @property
-    def metrics(self):
-        return self.own_metrics + self.victim.metrics
-
-    @property
-    def own_metrics(self):
-        """Metrics of entangled training beside those of the classifier."""
         own = (self.loss_metric, self.trigger_metric, self.snnl_metric)
-        return [metric for metric in own if metric is not None]
-
-    def get_metrics_result(self):
-        return {
-            **self.victim.get_metrics_result(),
-            **{m.name: m.result() for m in self.own_metrics},
-        }
-
-    # Callbacks hold the victim, and so that is where they look for these.
-    @property
-    def stop_training(self):
-        victim = getattr(self, "victim", None)
-        return victim is not None and victim.stop_training
-
-    @stop_training.setter
-    def stop_training(self, value):
-        if getattr(self, "victim", None) is not None:
-            self.victim.stop_training = value
-
-    @property
-    def history(self):
-        return self.victim.history
+        self.watch(classifier.model, [metric for metric in own if metric is not None])
 
     def train_step(self, data):
         x, y, weights = data
@@ -126,9 +91,6 @@ class EntangledTrainer(keras.Model):
             self.snnl_metric.update_state(snnl)
         self.victim.compute_metrics(task, y_loss, y_pred, weights)
         return self.get_metrics_result()
-
-    def test_step(self, data):
-        return self.victim.test_step(data)
 
     def _hull(self, task, y_task, triggers):
         amounts = keras.random.uniform(
