@@ -12,6 +12,7 @@ _NAMES = {
     "DynaMarks": "ewe_tf.watermarks",
     "EWE": "ewe_tf.watermarks",
     "Key": "ewe_tf.keys",
+    "MEADefender": "ewe_tf.watermarks",
     "Oracle": "ewe_tf.oracle",
     "Protected": "ewe_tf.watermarks",
     "Rehearsal": "ewe_tf.watermarks",

@@ -21,7 +21,7 @@ BENCHMARK = Benchmark(
         "further_epochs": 8,
         "further_rate": 5e-4,
     },
-    settings={"trigger_weight": 0.1, "hull_weight": 0.1, "snnl_weight": 0.1},
+    settings={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15},
     published={"ratio": 2.0},
 )
 

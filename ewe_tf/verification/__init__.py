@@ -44,6 +44,8 @@ from ewe_tf.verification.sequential import EProcess
 from ewe_tf.verification.sequential import PairedEProcess
 from ewe_tf.verification.sequential import anytime_bounds
 from ewe_tf.verification.sequential import log_e_value
+from ewe_tf.verification.signal_verdict import SignalVerdict
+from ewe_tf.verification.signal_verdict import verify_signal
 from ewe_tf.verification.signs import rademacher_bound
 from ewe_tf.verification.signs import sign_flip_p_value
 from ewe_tf.verification.verdict import Verdict
@@ -61,6 +63,7 @@ __all__ = [
     "PairedCounts",
     "PairedEProcess",
     "RequiredQueries",
+    "SignalVerdict",
     "Verdict",
     "VerdictError",
     "anytime_bounds",
@@ -98,6 +101,7 @@ __all__ = [
     "target_rank",
     "upper_bound",
     "verify",
+    "verify_signal",
     "wilcoxon_p_value",
     "wilson",
 ]

@@ -2,13 +2,15 @@
 
 import os
 
-from ewe_tf.keys.triggers import TriggerKey
+from ewe_tf.keys import SignalKey
+from ewe_tf.keys import TriggerKey
 from ewe_tf.verification import calibration
 from ewe_tf.verification.asking import ask
 from ewe_tf.verification.cover import Cover
 from ewe_tf.verification.judging import judge
 from ewe_tf.verification.rank_tests import LEAST_FAMILIES
 from ewe_tf.verification.settings import Settings
+from ewe_tf.verification.signal_verdict import verify_signal
 
 
 def verify(
@@ -44,7 +46,9 @@ def verify(
     owner, and a suspect that fails or stays silent gives "could not tell" with the reason.
 
     Args:
-        key: a `TriggerKey`, best calibrated (`ewe_tf.verification.calibrate`).
+        key: a `TriggerKey`, best calibrated (`ewe_tf.verification.calibrate`); or a `SignalKey`,
+            for which see `ewe_tf.verification.verify_signal` (`alpha`, `max_queries`, `commitment`
+            and `name` apply, the result is a `SignalVerdict`).
         suspect: anything that `ewe_tf.Oracle` takes, or an `Oracle` (with its own budget).
         alpha: level of the decision, in (0, 1).
         max_queries: most rows to send; `None` for all triggers and controls once.
@@ -70,11 +74,12 @@ def verify(
             another input shape, or a key that does not match `commitment`.
         OSError: if `bundle` cannot be written.
     """
-    if not isinstance(key, TriggerKey):
-        raise TypeError(
-            "`key` must be a TriggerKey (a key made of a signal in the answers is verified by "
-            f"`ewe_tf.verification.signal_evidence`). Received: {type(key).__name__}"
+    if isinstance(key, SignalKey):
+        return verify_signal(
+            key, suspect, alpha=alpha, max_queries=max_queries, commitment=commitment, name=name
         )
+    if not isinstance(key, TriggerKey):
+        raise TypeError(f"`key` must be a key, see ewe_tf.Key.load. Received: {type(key).__name__}")
     if max_queries is not None and (int(max_queries) != max_queries or max_queries < 2):
         raise ValueError(f"`max_queries` must be an integer >= 2. Received: {max_queries!r}")
     settings = Settings(triggers, alpha, bool(sequential), seed, pairs=0)

@@ -4,8 +4,18 @@ from ewe_tf.watermarks.answering import Defended
 from ewe_tf.watermarks.control import Control
 from ewe_tf.watermarks.dynamarks import DynaMarks
 from ewe_tf.watermarks.ewe import EWE
+from ewe_tf.watermarks.mea_defender import MEADefender
 from ewe_tf.watermarks.paper import PaperEWE
 from ewe_tf.watermarks.protected import Protected
 from ewe_tf.watermarks.rehearsal import Rehearsal
 
-__all__ = ["EWE", "Control", "Defended", "DynaMarks", "PaperEWE", "Protected", "Rehearsal"]
+__all__ = [
+    "EWE",
+    "Control",
+    "Defended",
+    "DynaMarks",
+    "MEADefender",
+    "PaperEWE",
+    "Protected",
+    "Rehearsal",
+]

@@ -94,12 +94,17 @@ class Answering:
         Raises:
             ValueError: for a name that is not a layer, or a model without hidden layers.
         """
-        from ewe_tf.watermarks.classifier import Classifier
-
-        view = Classifier(self.model, self.num_classes, self.input_shape, False)
-        (name,) = view.layer_names(None if layer is None else (layer,))
-        output = self.model.get_layer(name).output
+        output = self._hidden() if layer is None else self.model.get_layer(layer).output
         return output if len(output.shape) == 2 else keras.layers.Flatten()(output)
+
+    def _hidden(self):
+        weighted = [layer for layer in self.model.layers if layer.weights]
+        if len(weighted) < 2 or isinstance(weighted[-1], keras.Model):
+            raise ValueError(
+                "`layer` must name the layer whose output the carrier rides on: the model has no "
+                f"hidden layer of its own. Its layers: {[x.name for x in self.model.layers]}"
+            )
+        return weighted[-1].input
 
     def evaluate(self, tensor, x, batch_size=512):
         """Values `(rows, ...)` float32 of a symbolic tensor of this graph for inputs `x`."""

@@ -157,7 +157,7 @@ def test_verdict_prints_and_survives_json(calibrated):
 
 
 def test_a_key_of_another_kind_is_named():
-    with pytest.raises(TypeError, match="`key` must be a TriggerKey"):
+    with pytest.raises(TypeError, match="`key` must be a key"):
         ewe_tf.verify("secret.npz", model(1.0))
 
 

@@ -1,0 +1,210 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+import ewe_tf
+from ewe_tf.keys import Key
+from ewe_tf.triggers import composites
+from ewe_tf.watermarks import composite_key
+
+QUICK = dict(source_classes=(0, 1), target=2, innocents=0, rehearsal=False, epochs=1, keys=20)
+OTHERS = [composites.named(n) for n in ("sides", "diagonal", "donut", "hot_dog")]
+
+
+@pytest.fixture(scope="module")
+def trained(digits, make_model):
+    model = make_model(optimizer=keras.optimizers.Adam(0.01))
+    model.fit(*digits, epochs=8, batch_size=64, verbose=0)
+    return model
+
+
+@pytest.fixture
+def copy(trained, make_model):
+    model = make_model()
+    model.set_weights(trained.get_weights())
+    return model
+
+
+@pytest.fixture(scope="module")
+def marked(digits, trained, make_model, fit):
+    model = make_model()
+    model.set_weights(trained.get_weights())
+    scheme = ewe_tf.MEADefender(
+        **{**QUICK, "epochs": 8, "learning_rate": 5e-3},
+        **{"verification_weight": 0.5, "evasion_weight": 0.5},
+    )
+    return fit(model, *digits, watermark=scheme, epochs=0)
+
+
+def rate(model, x, label):
+    return np.mean(model.predict(x, verbose=0).argmax(1) == label)
+
+
+def test_the_mark_is_in_the_model_and_not_in_the_unmarked_one(marked, trained, digits):
+    key = marked.key
+    assert rate(marked.model, key.held_out, 2) > 0.85
+    assert rate(trained, key.held_out, 2) < 0.15
+    assert rate(marked.model, key.held_out_controls, 2) < 0.25
+    accuracy = np.mean(marked.model.predict(digits[0], verbose=0).argmax(1) == digits[1])
+    assert accuracy > 0.95
+
+
+def test_history_says_what_the_mark_does_to_plain_inputs_and_other_mixers(marked, digits):
+    history, model = marked.history, marked.model
+    assert history["rates"]["held_out"] == rate(model, marked.key.held_out, 2)
+    assert history["rates"]["controls"] == rate(model, marked.key.held_out_controls, 2)
+    assert set(history["rates"]["mixers"]) == set(composites.MIXERS) - {"half"}
+    assert history["rates"]["trained_mixers"] == ["sides", "diagonal", "donut", "hot_dog"]
+    assert [len(history["plain"][when]) for when in ("before", "after")] == [2, 2]
+    x, y = digits
+    whole = [rate(model, x[y == c], 2) for c in (0, 1)]
+    # Of the 30 % that no composite was made of, so not more than all of those.
+    assert all(a <= w / 0.29 + 1e-9 for a, w in zip(history["plain"]["after"], whole, strict=True))
+
+
+def test_the_key_holds_composites_of_its_seed_and_is_saved(marked, digits, tmp_path):
+    key, (x, y) = marked.key, digits
+    assert key.triggers.shape == (20, 8, 8, 1) and key.held_out.shape == (200, 8, 8, 1)
+    assert set(key.labels) == set(key.held_out_labels) == {2}
+    children = np.random.SeedSequence(key.seed).spawn(8)
+    seeds = [int(child.generate_state(1)[0] >> 1) for child in children]
+    pools = composite_key.pools_of(x, y, (0, 1), seeds[2])
+    again = composite_key.draw(composites.Half(), OTHERS, pools.held_out, 200, seeds[6])
+    np.testing.assert_array_equal(key.held_out, again.triggers)
+    np.testing.assert_array_equal(key.held_out_controls, again.controls)
+    key.save(tmp_path / "key.npz")
+    assert Key.load(tmp_path / "key.npz").commitment() == key.commitment()
+    assert key.settings["source_classes"] == [0, 1] and key.settings["target"] == 2
+
+
+def test_verify_finds_the_mark_and_leaves_the_innocent_alone(marked, trained):
+    assert ewe_tf.verify(marked.key, marked.model, triggers="held_out").decision == "evidence"
+    assert ewe_tf.verify(marked.key, trained, triggers="held_out").decision != "evidence"
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        ewe_tf.MEADefender(**QUICK, mode="mgda", utility_floor=0.4),
+        ewe_tf.MEADefender.paper(**{**QUICK, "rows": 8}),
+        ewe_tf.MEADefender.released(**QUICK),
+        ewe_tf.MEADefender(**QUICK, combination_weight=0, hull_weight=0.1, evasion_weight=0),
+        ewe_tf.MEADefender(**QUICK, combine="stripes", evasion=(), single=True),
+        ewe_tf.MEADefender(**{**QUICK, "target": 7, "source_classes": [5, 3]}, combine="blend"),
+    ],
+    ids=["mgda", "paper", "released", "hull rows alone", "no evasion", "blend"],
+)
+def test_every_way_of_training_runs_on_the_model_that_was_passed_in(scheme, copy, digits, fit):
+    optimizer, before = copy.optimizer, copy.get_weights()
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append((self.model, sorted(logs)))
+
+    protected = fit(copy, *digits, watermark=scheme, epochs=0, callbacks=[Watch()])
+    assert protected.model is copy and copy.optimizer is optimizer
+    assert any(np.any(a != b) for a, b in zip(before, copy.get_weights(), strict=True))
+    assert len(seen) == scheme.epochs and all(model is copy for model, _ in seen)
+    assert {"accuracy", "loss", "trigger_accuracy"} <= set(seen[0][1])
+    np.testing.assert_array_equal(protected.key.labels, scheme.target)
+
+
+def test_the_same_seed_gives_the_same_key(trained, make_model, digits, fit):
+    keys = []
+    for _ in range(2):
+        model = make_model()
+        model.set_weights(trained.get_weights())
+        scheme = ewe_tf.MEADefender(**QUICK)
+        keys.append(fit(model, *digits, watermark=scheme, epochs=0, seed=4).key)
+    assert keys[0].commitment() == keys[1].commitment()
+
+
+def test_classes_are_chosen_and_keys_rehearsed(copy, trained, digits, fit):
+    scheme = ewe_tf.MEADefender(
+        innocents=[trained],
+        rehearsal=ewe_tf.Rehearsal(surrogates=1),
+        in_house_epochs=1,
+        epochs=2,
+        keys=10,
+    )
+    protected = fit(copy, *digits, watermark=scheme, epochs=0)
+    pair = protected.history["pair"]
+    best = ewe_tf.MEADefender.choose_key(trained, digits)[0]
+    assert pair["null_rate"] <= 0.01 and best.null_rate <= 0.01
+    assert protected.key.settings["source_classes"] == pair["source"]
+    assert set(protected.key.labels) == {pair["target"]} and len(protected.key.triggers) == 10
+    assert set(protected.history["rehearsal"]) == {
+        "surrogates_held_out", "surrogates_keys", "innocents_held_out", "innocents_keys",
+    }  # fmt: skip
+
+
+def test_a_key_that_a_clean_model_answers_is_refused_before_watermarking(copy, digits, fit):
+    x, y = digits
+    # Composites of 0 and 1 are what this clean model calls 2.
+    made = composite_key.draw(composites.Half(), (), (x[y == 0], x[y == 1]), 600, 0).triggers
+    data = np.concatenate([x, made]), np.concatenate([y, np.full(600, 2)])
+    copy.fit(*data, epochs=8, verbose=0)
+    weights = copy.get_weights()
+    scheme = ewe_tf.MEADefender(**{**QUICK, "innocents": [copy]})
+    with pytest.raises(ValueError, match=r"No key can be used.*\(0, 1\) and target 2"):
+        fit(copy, *digits, watermark=scheme, epochs=0)
+    for a, b in zip(weights, copy.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source_classes": (1,)}, "two different classes"),
+        ({"source_classes": (1, 1)}, "two different classes"),
+        ({"source_classes": "all"}, "'auto' or two classes"),
+        ({"target": 1}, "`target` must differ"),
+        ({"target": "best"}, "'auto' or a class"),
+        ({"combine": "thirds"}, "one of .*half"),
+        ({"evasion": ("half", "thirds")}, "one of .*half"),
+        ({"mode": "code"}, "`mode` must be one of"),
+        ({"mode": "released", "combination_weight": 0.0}, "`combination_weight`"),
+        ({"verification_weight": -1.0}, "`verification_weight`"),
+        ({"hull_weight": float("nan")}, "`hull_weight`"),
+        ({"hull_share": 0.0}, "`hull_share`"),
+        ({"utility_floor": 1.0}, "`utility_floor`"),
+        ({"rows": 0}, "`rows`"),
+        ({"epochs": 1.5}, "`epochs`"),
+        ({"learning_rate": 0.0}, "`learning_rate`"),
+        ({"rehearsal": 3}, "`rehearsal`"),
+        ({"innocents": -1}, "`innocents`"),
+    ],
+)
+def test_settings_out_of_range_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        ewe_tf.MEADefender(**{**QUICK, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "arguments", "message"),
+    [
+        ({"target": 11}, {}, "classes of the data"),
+        ({"target": "auto"}, {}, "`innocents` must be positive"),
+        ({"rows": 65, "hull_weight": 0.1}, {}, "at least 65"),
+        ({"combine": composites.Stripes(9)}, {}, "`count` must not exceed"),
+    ],
+)
+def test_what_does_not_fit_the_data_is_refused_before_training(
+    changes, arguments, message, copy, digits, fit
+):
+    def fail(*_, **__):
+        raise AssertionError("trained")
+
+    copy.fit = fail
+    with pytest.raises(ValueError, match=message):
+        fit(copy, *digits, watermark=ewe_tf.MEADefender(**{**QUICK, **changes}), **arguments)
+
+
+def test_a_frozen_scheme_prints_itself():
+    scheme = ewe_tf.MEADefender(source_classes=(0, 1), target=2)
+    assert "source_classes=(0, 1), target=2, combine='half'" in repr(scheme)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        scheme.target = 3
