@@ -133,9 +133,6 @@ def _checked(bundle, commitment, innocent_models, suspect, source):
     failed = [what for what, holds, _ in checks if not holds]
     if failed:
         decision, reason = verdicts.UNDECIDED, f"does not hold: {', '.join(failed)}"
-    elif again.decision == verdicts.EVIDENCE and key.calibration is None:
-        decision = verdicts.UNDECIDED
-        reason = "no innocent model was asked: every model may answer these triggers"
     else:
         decision, reason = again.decision, again.reason
     return BundleCheck(decision, reason, tuple(checks), again, tuple(unshown))

@@ -40,7 +40,15 @@ def judge(key, settings, transcript):
         p_value = min(1.0, 2 * min(p_value, max(ranks.values(), default=1.0)))
         p_values = {**p_values, **ranks}
     decision, reason = _decide(
-        settings, p_value, p_values, refused, asked, null_rate, transcript, tests
+        settings,
+        p_value,
+        p_values,
+        refused,
+        asked,
+        null_rate,
+        transcript,
+        tests,
+        key.calibration is not None,
     )
     conformal, bound, model_level = _innocents(key, settings.part, order[:asked], trigger)
     return Verdict(
@@ -108,9 +116,14 @@ def _rank_tests(key, settings, transcript, order, labels):
     return rank_p_values(*ranks, *zip(*innocents, strict=True))
 
 
-def _decide(settings, p_value, p_values, refused, asked, null_rate, transcript, tests):
+def _decide(settings, p_value, p_values, refused, asked, null_rate, transcript, tests, calibrated):
     labels = {name: p_values[name] for name in ("null rate", "controls")}
     weaker = max(labels, key=labels.get)
+    if p_value <= settings.alpha and not calibrated:
+        return verdicts.UNDECIDED, (
+            f"no innocent model was asked, so a p-value of {p_value:.2g} against an assumed null "
+            "rate is worth nothing in a dispute: calibrate(key, innocent_models) first"
+        )
     if p_value <= settings.alpha:
         if labels[weaker] > settings.label_level:
             return verdicts.EVIDENCE, (

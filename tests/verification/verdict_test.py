@@ -6,11 +6,12 @@ import pytest
 import ewe_tf
 from ewe_tf.verification import Verdict
 from ewe_tf.verification import VerdictError
+from ewe_tf.verification import calibrate
 
 
 @pytest.fixture
 def verdict(make_key, suspect):
-    return ewe_tf.verify(make_key(), suspect(0.9))
+    return ewe_tf.verify(calibrate(make_key(), [suspect(0.0)]), suspect(0.9))
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,13 @@ def test_fixed_tests_are_the_exact_ones(calibrated):
     assert verdict.interval == pytest.approx((interval.low, interval.high))
 
 
-def test_without_calibration_the_null_rate_is_one_half():
+def test_without_calibration_there_is_no_evidence():
     verdict = ewe_tf.verify(make_key(), model(0.6), sequential=False)
     assert verdict.null_rate == 0.5
     assert verdict.decision == "no evidence"
-    assert ewe_tf.verify(make_key(), model(0.95)).decision == "evidence"
+    sure = ewe_tf.verify(make_key(), model(1.0))
+    assert sure.p_value <= 1e-3
+    assert sure.decision == "could not tell" and "calibrate" in sure.reason
 
 
 def test_refused_rows_count_against_the_owner(calibrated):
