@@ -9,7 +9,12 @@ from experiments.stages import Stage
 
 # The rows of the ablation, from a plain backdoor to the default.
 SCHEMES = {
-    "naive backdoor": {"name": "naive"},
+    "naive backdoor": {
+        "name": "naive",
+        "hull_weight": 0.0,
+        "snnl_weight": 0.0,
+        "control_weight": 0.0,
+    },
     "EWE.paper()": {"name": "paper"},
     "EWE without mixing": {"name": "ewe", "hull_weight": 0.0},
     "EWE without SNNL": {"name": "ewe", "snnl_weight": 0.0},
@@ -150,7 +155,13 @@ class Cell:
 
     def stages(self):
         """All that the cell's records need."""
-        return [*self.victims, *self.twins, self.judge, *self.verdicts.values()]
+        return [
+            *self.victims,
+            *self.twins,
+            self.judge,
+            *self.suspects.values(),
+            *self.verdicts.values(),
+        ]
 
     def records(self, outcomes, experiment, dataset):
         """One JSON record for each suspect; a failed stage becomes a record with its error."""
