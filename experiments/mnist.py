@@ -21,7 +21,12 @@ BENCHMARK = Benchmark(
         "further_epochs": 8,
         "further_rate": 5e-4,
     },
-    settings={"trigger_weight": 0.25, "hull_weight": 0.25, "snnl_weight": 0.1},
+    settings={
+        "trigger_weight": 0.25,
+        "hull_weight": 0.25,
+        "snnl_weight": 0.1,
+        "control_weight": 0.25,
+    },
     published={},
 )
 
