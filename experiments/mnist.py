@@ -27,7 +27,6 @@ BENCHMARK = Benchmark(
         "snnl_weight": 0.1,
         "control_weight": 0.25,
     },
-    published={},
 )
 
 if __name__ == "__main__":
