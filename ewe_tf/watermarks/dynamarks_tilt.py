@@ -41,7 +41,7 @@ def tilted(probabilities, top, gains, floor, margin, max_change):
     full = full / tf.reduce_sum(full, axis=-1, keepdims=True)
     change = full - probabilities
     highest = tf.reduce_max(probabilities, axis=-1, keepdims=True)
-    rise = tf.gather(change, top, axis=-1, batch_dims=1)[:, None]
+    rise = tf.expand_dims(tf.gather(change, top, batch_dims=1), -1)
     gap = highest - probabilities
     closing = change - rise
     # A class that closes its gap by `closing` may use up `gap - margin` of it.
@@ -51,7 +51,7 @@ def tilted(probabilities, top, gains, floor, margin, max_change):
     step = tf.minimum(tf.minimum(room, max_change / tf.maximum(length, 1e-12)), 1.0)
     answers = probabilities + step * change
     kept = tf.argmax(answers, axis=-1, output_type=top.dtype) == top
-    return tf.where(kept[:, None], answers, probabilities)
+    return tf.where(tf.expand_dims(kept, -1), answers, probabilities)
 
 
 class Tilt(keras.layers.Layer):
@@ -145,10 +145,9 @@ class DynamicTilt(Tilt):
     """Tilt by a cosine of the projected features with secret phases."""
 
     def build(self, input_shape):
-        classes, features = input_shape[0][-1], input_shape[1][-1]
+        self.classes, features = input_shape[0][-1], input_shape[1][-1]
         self.projection = self._secret("projection", (features, 1))
-        self.offset = self._secret("offset", ())
-        self.phases = self._secret("phases", (classes, classes))
+        self.phases = self._secret("phases", (self.classes, self.classes))
 
     def set_secrets(self, phases, projection, offset):
         """Takes the phases, and the affine map from raw features to carrier radians.
@@ -158,11 +157,10 @@ class DynamicTilt(Tilt):
             projection: `(features,)`: frequency times direction over standard deviations.
             offset: radians at raw features 0.
         """
-        self.phases.assign(phases)
+        self.phases.assign(phases + offset)
         self.projection.assign(projection[:, None])
-        self.offset.assign(offset)
 
     def gains(self, top, features):
-        radians = tf.matmul(features, self.projection.value) + self.offset.value
-        tilt = self.strength * tf.cos(radians + tf.gather(self.phases.value, top))
-        return tf.exp(tilt * (1.0 - tf.one_hot(top, tf.shape(tilt)[-1])))
+        radians = tf.matmul(features, self.projection.value) + tf.gather(self.phases.value, top)
+        strengths = tf.one_hot(top, self.classes, on_value=0.0, off_value=self.strength)
+        return tf.exp(strengths * tf.cos(radians))
