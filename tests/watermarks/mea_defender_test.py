@@ -7,6 +7,7 @@ import pytest
 import ewe_tf
 from ewe_tf.keys import Key
 from ewe_tf.triggers import composites
+from ewe_tf.verification import calibrate
 from ewe_tf.watermarks import composite_key
 
 QUICK = dict(source_classes=(0, 1), target=2, innocents=0, rehearsal=False, epochs=1, keys=20)
@@ -80,8 +81,10 @@ def test_the_key_holds_composites_of_its_seed_and_is_saved(marked, digits, tmp_p
 
 
 def test_verify_finds_the_mark_and_leaves_the_innocent_alone(marked, trained):
-    assert ewe_tf.verify(marked.key, marked.model, triggers="held_out").decision == "evidence"
-    assert ewe_tf.verify(marked.key, trained, triggers="held_out").decision != "evidence"
+    assert set(marked.key.labels) != {0}
+    key = calibrate(marked.key, [lambda x: np.zeros(len(x), np.int64)])
+    assert ewe_tf.verify(key, marked.model, triggers="held_out").decision == "evidence"
+    assert ewe_tf.verify(key, trained, triggers="held_out").decision == "no evidence"
 
 
 @pytest.mark.parametrize(
