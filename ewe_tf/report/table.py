@@ -120,6 +120,14 @@ def results(records):
         block = f"{scheme} on {where}\n{text(headers, lines)}"
         if prices:
             block += f"\nprice of the mark: {statistics.fmean(prices):.2f} points of accuracy"
+            twins = [
+                record["twin_accuracy"]
+                for record in records_lib.models(records)
+                if (record["experiment"], record["dataset"], record["scheme"]) == place
+                and record.get("twin_accuracy") is not None
+            ]
+            if twins:
+                block += f" (clean twins: {percent(statistics.fmean(twins))} %)"
         blocks.append(block)
     for record in records_lib.failures(records):
         blocks.append(f"FAILED {record['scheme']}, seed {record['seed']}: {record.get('error')}")
