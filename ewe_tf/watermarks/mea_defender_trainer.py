@@ -13,6 +13,8 @@ from ewe_tf.watermarks.victim_trainer import VictimTrainer
 
 # Probabilities are taken for at least this much before their logarithm.
 _LEAST = 1e-7
+# Losses that are not the paper's.
+_OURS = ("source", "hull")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Weights:
         evasion: of the mean cross-entropy of the evasion rows; 0 leaves it out.
         hull: of the mean cross-entropy of the hull rows (ours); 0 leaves them out.
         hull_share: the largest share of the composite in a hull row.
+        source: of the mean cross-entropy of the composites' plain sources with their own classes
+            (ours); 0 leaves it out.
     """
 
     verification: float
@@ -33,12 +37,13 @@ class Weights:
     evasion: float
     hull: float
     hull_share: float
+    source: float = 0.0
 
 
 class CompositeTrainer(VictimTrainer):
     """Trains a classifier's own layers with the losses of MEA-Defender, explicitly weighted.
 
-        L_utility + w_ver L_ver + w_com L_com + w_eva L_eva [+ w_hull L_hull]
+        L_utility + w_ver L_ver + w_com L_com + w_eva L_eva [+ w_source L_source + w_hull L_hull]
 
     `L_utility` is the model's own compiled loss on the task rows (its regularisation included),
     `L_ver` the mean cross-entropy of composites with the target class, `L_eva` that of other
@@ -47,8 +52,9 @@ class CompositeTrainer(VictimTrainer):
         L_com = KL(f(x_wm) || f(x_A)) + KL(f(x_wm) || f(x_B))
 
     with each composite's own sources, answered in inference mode and without gradient. (Lv et
-    al., section IV-C.) `L_hull` is the mean cross-entropy of mixes of composites with task rows
-    and labels in between (`ewe_tf.triggers.hull`), our extension.
+    al., section IV-C.) Our extensions: `L_source` is the mean cross-entropy of the composites'
+    plain sources with their own classes, `L_hull` that of mixes of composites with task rows and
+    labels in between (`ewe_tf.triggers.hull`).
     """
 
     # Whether the references of `L_com` are answered with dropout.
@@ -80,16 +86,18 @@ class CompositeTrainer(VictimTrainer):
     def train_step(self, data):
         x, y, weights = data
         task, composites, evasion, first, second = self.layout.cut(x)
-        y_task, y_composites, y_evasion, *_ = self.layout.cut(y)
+        y_task, y_composites, y_evasion, *y_sources = self.layout.cut(y)
         weights = weights[: self.layout.task]
-        references = None
+        references, sources = None, tf.concat([first, second], axis=0)
         if self._has_references:
-            sources = tf.concat([first, second], axis=0)
             answers = self.victim(sources, training=self.noisy_references)
             references = tf.split(tf.stop_gradient(self._log_probabilities(answers)), 2)
-        rows, y_hull = [task, composites, evasion], None
+        rows, labels = [task, composites, evasion], {}
+        if self.weights_of_terms.source:
+            rows.append(sources)
+            labels["source"] = tf.concat(y_sources, axis=0)
         if self.weights_of_terms.hull:
-            hull, y_hull = self._hull(task, y_task, composites, y_composites)
+            hull, labels["hull"] = self._hull(task, y_task, composites, y_composites)
             rows.append(hull)
         y_loss = tf.argmax(y_task, axis=1) if self.sparse else y_task
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -102,7 +110,7 @@ class CompositeTrainer(VictimTrainer):
             losses = {"utility": utility * replicas}
             losses.update(
                 self._watermark_losses(
-                    outputs[self.layout.task :], y_composites, y_evasion, y_hull, references
+                    outputs[self.layout.task :], y_composites, y_evasion, labels, references
                 )
             )
             total = self._total(losses, scale)
@@ -145,8 +153,8 @@ class CompositeTrainer(VictimTrainer):
         mixed = hull_rows(task[:count], composites, amounts)
         return mixed, hull_labels(y_task[:count], y_composites[0], amounts)
 
-    def _watermark_losses(self, outputs, y_composites, y_evasion, y_hull, references):
-        """The terms beside the task's, by the paper's names."""
+    def _watermark_losses(self, outputs, y_composites, y_evasion, further, references):
+        """The terms beside the task's, by the paper's names; `further`: labels of ours."""
         terms, (_, n, m, *_) = self.weights_of_terms, self.layout.counts
         losses = {"verification": self._cross_entropy(y_composites, outputs[:n])}
         if references is not None:
@@ -154,8 +162,11 @@ class CompositeTrainer(VictimTrainer):
             losses["combination"] = tf.add_n([_divergence(answers, q) for q in references])
         if terms.evasion and m:
             losses["evasion"] = self._cross_entropy(y_evasion, outputs[n : n + m])
-        if terms.hull:
-            losses["hull"] = self._cross_entropy(y_hull, outputs[n + m :])
+        first = n + m
+        for name, labels in further.items():
+            rows = outputs[first : first + labels.shape[0]]
+            losses[name] = self._cross_entropy(labels, rows)
+            first += labels.shape[0]
         return losses
 
     def _cross_entropy(self, y, outputs):
@@ -176,8 +187,8 @@ class MultipleGradientTrainer(CompositeTrainer):
         min_w || sum_i w_i grad L_i / n_i ||    with   sum_i w_i = 1,  w_utility >= floor
 
     over the paper's four losses, `n_i = min(L_i ||grad L_i||, 10)` as in the released code
-    ("loss+"). The weights are then applied to the losses themselves. Hull rows (ours) are added
-    with their own fixed weight. With several replicas each one's weights count equally.
+    ("loss+"). The weights are then applied to the losses themselves. Source and hull rows (ours)
+    are added with their own fixed weights. With several replicas each one's weights count equally.
 
     The floor is ours: without it the utility gets a weight of about .07, and the accuracy
     breaks down.
@@ -196,14 +207,14 @@ class MultipleGradientTrainer(CompositeTrainer):
 
     def _gradients(self, tape, losses, total, scale, variables):
         gradients = {name: tape.gradient(value, variables) for name, value in total.items()}
-        names = [name for name in gradients if name != "hull"]
+        names = [name for name in gradients if name not in _OURS]
         gram = gram_matrix([gradients[name] for name in names]) / scale**2
         gram = normalised(gram, tf.stack([losses[name] for name in names]))
         found = minimum_norm_weights(gram, [self.utility_floor] + [0.0] * (len(names) - 1))
         found = tf.distribute.get_replica_context().all_reduce("mean", found)
         weights = dict(zip(names, tf.unstack(found), strict=True))
-        if "hull" in gradients:
-            weights["hull"] = tf.constant(self.weights_of_terms.hull)
+        ours = {name: getattr(self.weights_of_terms, name) for name in gradients if name in _OURS}
+        weights.update({name: tf.constant(weight) for name, weight in ours.items()})
         self.utility_metric.update_state(weights["utility"])
         shown = tf.add_n([weights[name] * losses[name] for name in weights])
         return combined(gradients, weights), shown

@@ -10,7 +10,7 @@ from ewe_tf.triggers import composites
 from ewe_tf.verification import calibrate
 from ewe_tf.watermarks import composite_key
 
-QUICK = dict(source_classes=(0, 1), target=2, innocents=0, rehearsal=False, epochs=1, keys=20)
+QUICK = dict(source_classes=(1, 7), target=0, innocents=0, rehearsal=False, epochs=1, keys=20)
 OTHERS = [composites.named(n) for n in ("sides", "diagonal", "donut", "hot_dog")]
 
 
@@ -33,7 +33,7 @@ def marked(digits, trained, make_model, fit):
     model = make_model()
     model.set_weights(trained.get_weights())
     scheme = ewe_tf.MEADefender(
-        **{**QUICK, "epochs": 8, "learning_rate": 5e-3},
+        **{**QUICK, "epochs": 14, "learning_rate": 5e-3},
         **{"verification_weight": 0.5, "evasion_weight": 0.5},
     )
     return fit(model, *digits, watermark=scheme, epochs=0)
@@ -45,22 +45,22 @@ def rate(model, x, label):
 
 def test_the_mark_is_in_the_model_and_not_in_the_unmarked_one(marked, trained, digits):
     key = marked.key
-    assert rate(marked.model, key.held_out, 2) > 0.85
-    assert rate(trained, key.held_out, 2) < 0.15
-    assert rate(marked.model, key.held_out_controls, 2) < 0.25
+    assert rate(marked.model, key.held_out, 0) > 0.8
+    assert rate(trained, key.held_out, 0) < 0.15
+    assert rate(marked.model, key.held_out_controls, 0) < 0.35
     accuracy = np.mean(marked.model.predict(digits[0], verbose=0).argmax(1) == digits[1])
-    assert accuracy > 0.95
+    assert accuracy > 0.9
 
 
 def test_history_says_what_the_mark_does_to_plain_inputs_and_other_mixers(marked, digits):
     history, model = marked.history, marked.model
-    assert history["rates"]["held_out"] == rate(model, marked.key.held_out, 2)
-    assert history["rates"]["controls"] == rate(model, marked.key.held_out_controls, 2)
+    assert history["rates"]["held_out"] == rate(model, marked.key.held_out, 0)
+    assert history["rates"]["controls"] == rate(model, marked.key.held_out_controls, 0)
     assert set(history["rates"]["mixers"]) == set(composites.MIXERS) - {"half"}
     assert history["rates"]["trained_mixers"] == ["sides", "diagonal", "donut", "hot_dog"]
     assert [len(history["plain"][when]) for when in ("before", "after")] == [2, 2]
     x, y = digits
-    whole = [rate(model, x[y == c], 2) for c in (0, 1)]
+    whole = [rate(model, x[y == c], 0) for c in (1, 7)]
     # Of the 30 % that no composite was made of, so not more than all of those.
     assert all(a <= w / 0.29 + 1e-9 for a, w in zip(history["plain"]["after"], whole, strict=True))
 
@@ -68,21 +68,22 @@ def test_history_says_what_the_mark_does_to_plain_inputs_and_other_mixers(marked
 def test_the_key_holds_composites_of_its_seed_and_is_saved(marked, digits, tmp_path):
     key, (x, y) = marked.key, digits
     assert key.triggers.shape == (20, 8, 8, 1) and key.held_out.shape == (200, 8, 8, 1)
-    assert set(key.labels) == set(key.held_out_labels) == {2}
+    assert set(key.labels) == set(key.held_out_labels) == {0}
     children = np.random.SeedSequence(key.seed).spawn(8)
     seeds = [int(child.generate_state(1)[0] >> 1) for child in children]
-    pools = composite_key.pools_of(x, y, (0, 1), seeds[2])
+    pools = composite_key.pools_of(x, y, (1, 7), seeds[2])
     again = composite_key.draw(composites.Half(), OTHERS, pools.held_out, 200, seeds[6])
     np.testing.assert_array_equal(key.held_out, again.triggers)
     np.testing.assert_array_equal(key.held_out_controls, again.controls)
     key.save(tmp_path / "key.npz")
     assert Key.load(tmp_path / "key.npz").commitment() == key.commitment()
-    assert key.settings["source_classes"] == [0, 1] and key.settings["target"] == 2
+    assert key.settings["source_classes"] == [1, 7] and key.settings["target"] == 0
 
 
-def test_verify_finds_the_mark_and_leaves_the_innocent_alone(marked, trained):
-    assert set(marked.key.labels) != {0}
-    key = calibrate(marked.key, [lambda x: np.zeros(len(x), np.int64)])
+def test_verify_finds_the_mark_and_leaves_the_innocent_alone(marked, trained, digits, make_model):
+    innocent = make_model(seed=3)
+    innocent.fit(*digits, epochs=8, batch_size=64, verbose=0)
+    key = calibrate(marked.key, [innocent])
     assert ewe_tf.verify(key, marked.model, triggers="held_out").decision == "evidence"
     assert ewe_tf.verify(key, trained, triggers="held_out").decision == "no evidence"
 
@@ -94,8 +95,14 @@ def test_verify_finds_the_mark_and_leaves_the_innocent_alone(marked, trained):
         ewe_tf.MEADefender.paper(**{**QUICK, "rows": 8}),
         ewe_tf.MEADefender.released(**QUICK),
         ewe_tf.MEADefender(**QUICK, combination_weight=0, hull_weight=0.1, evasion_weight=0),
-        ewe_tf.MEADefender(**QUICK, combine="stripes", evasion=(), single=True),
-        ewe_tf.MEADefender(**{**QUICK, "target": 7, "source_classes": [5, 3]}, combine="blend"),
+        pytest.param(
+            ewe_tf.MEADefender(**QUICK, combine="stripes", evasion=(), single=True),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ewe_tf.MEADefender(**{**QUICK, "target": 2, "source_classes": [5, 3]}, combine="blend"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["mgda", "paper", "released", "hull rows alone", "no evasion", "blend"],
 )
@@ -115,6 +122,7 @@ def test_every_way_of_training_runs_on_the_model_that_was_passed_in(scheme, copy
     np.testing.assert_array_equal(protected.key.labels, scheme.target)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_key(trained, make_model, digits, fit):
     keys = []
     for _ in range(2):
@@ -125,6 +133,7 @@ def test_the_same_seed_gives_the_same_key(trained, make_model, digits, fit):
     assert keys[0].commitment() == keys[1].commitment()
 
 
+@pytest.mark.slow
 def test_classes_are_chosen_and_keys_rehearsed(copy, trained, digits, fit):
     scheme = ewe_tf.MEADefender(
         innocents=[trained],
@@ -146,13 +155,13 @@ def test_classes_are_chosen_and_keys_rehearsed(copy, trained, digits, fit):
 
 def test_a_key_that_a_clean_model_answers_is_refused_before_watermarking(copy, digits, fit):
     x, y = digits
-    # Composites of 0 and 1 are what this clean model calls 2.
-    made = composite_key.draw(composites.Half(), (), (x[y == 0], x[y == 1]), 600, 0).triggers
-    data = np.concatenate([x, made]), np.concatenate([y, np.full(600, 2)])
+    # Composites of 1 and 7 are what this clean model calls 0.
+    made = composite_key.draw(composites.Half(), (), (x[y == 1], x[y == 7]), 600, 0).triggers
+    data = np.concatenate([x, made]), np.concatenate([y, np.zeros(600, np.int64)])
     copy.fit(*data, epochs=8, verbose=0)
     weights = copy.get_weights()
     scheme = ewe_tf.MEADefender(**{**QUICK, "innocents": [copy]})
-    with pytest.raises(ValueError, match=r"No key can be used.*\(0, 1\) and target 2"):
+    with pytest.raises(ValueError, match=r"No key can be used.*\(1, 7\) and target 0"):
         fit(copy, *digits, watermark=scheme, epochs=0)
     for a, b in zip(weights, copy.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

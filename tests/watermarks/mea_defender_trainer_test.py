@@ -170,6 +170,31 @@ def test_released_weights(epoch, extra):
     assert int(trainer.step) == 5 * epoch + 5
 
 
+@pytest.mark.parametrize("hull", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [(trainers.CompositeTrainer, {}), (trainers.MultipleGradientTrainer, {"utility_floor": 0.5})],
+)
+def test_plain_sources_are_kept_in_their_classes(kind, arguments, hull):
+    steps = []
+    for source in (0.0, 0.6):
+        model = network()
+        weights = trainers.Weights(0.3, 0.2, 0.4, hull, 0.5, source)
+        steps.append(step(made(model, kind, weights, **arguments), model)[0])
+    start = [w.astype(np.float64) for w in network().get_weights()]
+    plain = []
+    for i, w in enumerate(start):
+        for place in np.ndindex(w.shape):
+            values = []
+            for sign in (1, -1):
+                moved = [v.copy() for v in start]
+                moved[i][place] += sign * 1e-6
+                p = probabilities(moved, X.astype(np.float64))[18:]
+                values.append(-np.log(p[np.arange(8), LABELS[18:]]).mean())
+            plain.append((values[0] - values[1]) / 2e-6)
+    np.testing.assert_allclose(steps[1] - steps[0], 0.6 * np.array(plain), atol=4e-5)
+
+
 def test_hull_rows_lie_between_task_rows_and_composites():
     model = network()
     trainer = made(model, weights=trainers.Weights(0.3, 0.0, 0.0, 0.7, 0.25))
