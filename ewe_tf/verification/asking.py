@@ -43,7 +43,6 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
     exchanges, failure, silent = [], None, 0
     refusals_before = collections.Counter(oracle.ledger.refusals)
     rate, contrast = EProcess(null_rate), ContrastEProcess()
-    threshold = -np.log(settings.label_level)
     progress, start = _Progress(len(order), verbose), time.monotonic()
     step = 1 if settings.sequential else max(len(order), 1)
     for first in range(0, len(order), step):
@@ -68,7 +67,8 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
         rate.update(pair[TRIGGER] == expected)
         contrast.update(pair[TRIGGER] == expected, pair[CONTROL] in (expected, -1))
         progress.tell(first + 1, rate, contrast)
-        if min(rate.log_e_value, contrast.log_e_value) >= threshold:
+        level = settings.label_level
+        if rate.p_value <= level and contrast.p_value <= level:
             break
         if silent == PATIENCE:
             failure = f"no usable answer to {PATIENCE} pairs in a row"
@@ -114,8 +114,8 @@ class _Progress:
         if not self._shown or time.monotonic() < self._next:
             return
         self._next, self._written = time.monotonic() + 1, True
-        evidence = min(rate.log_e_value, contrast.log_e_value) / np.log(10)
-        text = f"{asked} of {self._pairs} triggers, {rate.hits} hits, e-value 1e{evidence:.1f}"
+        p_value = max(rate.p_value, contrast.p_value)
+        text = f"{asked} of {self._pairs} triggers, {rate.hits} hits, p-value {p_value:.2g}"
         print(f"\rverify: {text} ", end="", file=sys.stderr, flush=True)
 
     def end(self):

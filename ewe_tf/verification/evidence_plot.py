@@ -8,7 +8,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 16, 44, 48
 
 
 def draw(verdict):
-    """SVG text: e-values on a logarithmic scale, and the level that the decision needs.
+    """SVG text: 1 / p-value on a logarithmic scale, and the level that the decision needs.
 
     Args:
         verdict: a `Verdict` of a sequential verification.
@@ -53,7 +53,7 @@ def draw(verdict):
     )
     words = "triggers asked, each with its control"
     parts.append(_text((x(0) + x(last)) / 2, _HEIGHT - 10, words, anchor="middle"))
-    parts.append(_text(_LEFT, 36, "e-value"))
+    parts.append(_text(_LEFT, 36, "1 / p-value"))
     return "\n".join([*parts, "</svg>\n"])
 
 

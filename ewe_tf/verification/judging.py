@@ -87,11 +87,11 @@ def _sequential_tests(trigger, control, null_rate):
     rate, contrast = EProcess(null_rate), ContrastEProcess()
     rate.update(trigger)
     contrast.update(trigger, control)
-    # Both hypotheses must fall at the same time; the smaller e-value counts at each step.
-    path = np.minimum(rate.log_e_values, contrast.log_e_values)
     p_values = {"null rate": rate.p_value, "controls": contrast.p_value}
     interval = rate.confidence_sequence(0.05)
-    e_value = float(np.exp(min(path[-1], 700.0))) if len(path) else 1.0
+    e_value = float(np.exp(min(rate.log_e_value, contrast.log_e_value, 700.0)))
+    # Each hypothesis has fallen from when its own p-value was first small enough.
+    path = 0.0 - np.log(np.maximum(rate.p_values, contrast.p_values))
     return p_values, e_value, (interval.low, interval.high), tuple(path.tolist())
 
 

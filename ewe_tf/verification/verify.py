@@ -52,7 +52,7 @@ def verify(
         suspect: anything that `ewe_tf.Oracle` takes, or an `Oracle` (with its own budget).
         alpha: level of the decision, in (0, 1).
         max_queries: most rows to send; `None` for all triggers and controls once.
-        sequential: whether to stop as soon as the evidence suffices (e-values, valid at every
+        sequential: whether to stop as soon as the evidence suffices (evidence valid at every
             stopping time), or to ask everything and use the exact fixed-size tests.
         triggers: `"keys"`, those that were selected for a verdict, or `"held_out"`, those of
             the rule that nothing was selected on: their randomness can be proved to others
