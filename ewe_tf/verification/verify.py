@@ -43,7 +43,8 @@ def verify(
     is looked at once, when all planned triggers are through without evidence.
 
     Whatever the suspect does, there is a verdict: rows without a usable answer count against the
-    owner, and a suspect that fails or stays silent gives "could not tell" with the reason.
+    owner, and where they could have decided, or the suspect fails or stays silent, it is "could
+    not tell" with the reason.
 
     Args:
         key: a `TriggerKey`, best calibrated (`ewe_tf.verification.calibrate`); or a `SignalKey`,

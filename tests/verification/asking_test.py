@@ -160,7 +160,8 @@ def test_a_server_that_fails_in_every_way_and_comes_back_is_verified(key):
 
 def test_a_suspect_that_refuses_triggers_only_is_asked_to_the_end(key):
     verdict = ewe_tf.verify(key, lambda x: np.where(x[:, 0] == 1, -1, 5))
-    assert verdict.decision == "no evidence" and verdict.asked == 100
+    assert verdict.decision == "could not tell" and verdict.asked == 100
+    assert "100 rows without a usable answer could have decided it" in verdict.reason
 
 
 def test_the_budget_of_an_oracle_limits_the_pairs(key, suspect):
