@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+import ewe_tf
 from ewe_tf import cli
 from ewe_tf.keys import Key
 from ewe_tf.keys import TriggerKey
@@ -59,6 +60,9 @@ def folder(tmp_path_factory):
     save_model(folder / "copy.keras", True)
     save_model(folder / "other.keras", False)
     np.save(folder / "benign.npy", np.random.default_rng(1).random((20, 4)))
+    for name in ("damaged.keras", "damaged.tflite"):
+        (folder / name).write_bytes((folder / "copy.keras").read_bytes()[:300])
+    (folder / "empty").mkdir()
     return folder
 
 
@@ -118,6 +122,12 @@ def test_verify_says_could_not_tell_by_exit_code_2(folder, capsys):
         (("verify", "key.npz", "copy.keras", "--header", "A=B"), "--header is for served models"),
         (("verify", "key.npz", "http://x/v1/models/m", "--header", "A"), "NAME=VARIABLE"),
         (("verify", "key.npz", "copy.keras", "--cover", "key.npz"), "must hold the arrays"),
+        (("verify", "key.npz", "copy.keras", "--fixed", "--plot", "p.svg"), "sequential"),
+        (("verify", "key.npz", "copy.keras", "--plot", "absent/p.svg"), "a folder that exists"),
+        (("verify", "key.npz", "copy.keras", "--bundle", "absent/b.zip"), "a folder that exists"),
+        (("verify", "key.npz", "damaged.keras"), "damaged.keras"),
+        (("verify", "key.npz", "damaged.tflite"), "damaged.tflite"),
+        (("verify", "key.npz", "empty"), "empty"),
         (("verify", "key.npz", "copy.keras", "--commitment", "ab"), "does not match `commitment`"),
         (("inspect", "benign.npy"), "not a whole key file"),
         (("commit", "."), "There is no key file '.'"),
@@ -181,10 +191,56 @@ def test_help_reads_well(capsys):
         assert exit.value.code == 0
         out = capsys.readouterr().out
         assert "exit codes: 0 evidence" in out and "stolen" not in out.replace("to be stolen", "")
-    with pytest.raises(SystemExit) as exit:
-        cli.main(["verify", "key.npz"])
-    assert exit.value.code == 2
-    assert "SUSPECT" in capsys.readouterr().err
+    for arguments, wrong in ((["verify", "key.npz"], "SUSPECT"), (["very"], "'very'"), ([], "")):
+        with pytest.raises(SystemExit) as exit:
+            cli.main(arguments)
+        err = capsys.readouterr().err
+        assert exit.value.code == 2 and wrong in err and err.count("\n") == 1
+
+
+def test_a_signal_is_looked_for_in_probabilities(folder, capsys, tmp_path):
+    rows = np.random.default_rng(5).normal(size=(300, 4)).astype(np.float32)
+    layers = [keras.layers.Dense(16, activation="relu"), keras.layers.Dense(10, "softmax")]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.save(tmp_path / "plain.keras")
+    marked = ewe_tf.DynaMarks("static").wrap(model, rows, seed=1)
+    marked.key.save(tmp_path / "signal.npz")
+    ewe_tf.export(marked.model, tmp_path / "served")
+    code, out, _ = run(capsys, "verify", tmp_path / "signal.npz", tmp_path / "served")
+    assert code == 0 and "by re-keying" in out
+    code, out, _ = run(
+        capsys, "verify", tmp_path / "signal.npz", tmp_path / "plain.keras", "--json"
+    )
+    assert code == 2 and json.loads(out)["decision"] != "evidence"
+    for option in ("--plot", "--bundle"):
+        files = (tmp_path / "signal.npz", folder / "copy.keras", option, tmp_path / "file")
+        code, out, err = run(capsys, "verify", *files)
+        assert (code, out) == (2, "") and "triggers" in err and not (tmp_path / "file").exists()
+
+
+def test_an_error_that_nobody_foresaw_is_not_taken_for_no_evidence(folder, capsys, monkeypatch):
+    def fail(*arguments, **keywords):
+        raise AttributeError("surprise")
+
+    monkeypatch.setattr(Key, "load", fail)
+    code, out, err = run(capsys, "commit", folder / "key.npz")
+    assert (code, out, err) == (2, "", "ewe-tf: could not tell: surprise\n")
+
+
+def test_the_exit_code_is_the_verdict_though_nobody_reads_on(folder):
+    program = (
+        "import os, sys; from ewe_tf import cli; out = os.dup(1); read, write = os.pipe(); "
+        "os.dup2(write, 1); os.close(write); os.close(read); "
+        "sys.exit(cli.main(['commit', 'key.npz']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_process_of_its_own_is_quiet(folder):

@@ -52,7 +52,7 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
         try:
             answers = oracle.predict(np.stack([row for _, _, row in block]))
         except Exception as error:  # Whatever a suspect does is a finding, not our failure.
-            failure = f"{type(error).__name__}: {_line(error)}"
+            failure = failure_of(error)
             break
         heard = [
             Exchange(role, int(number), array_digest(row), _plain(answer))
@@ -99,8 +99,23 @@ def _plain(answer):
     return tuple(answer.tolist()) if len(answer) and np.all(np.isfinite(answer)) else None
 
 
-def _line(error):
-    return " ".join(str(error).split())[:200]
+def failure_of(error):
+    """What a suspect raised, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def check_input_shape(key, oracle):
+    """Raises ValueError if the suspect is known to take inputs of another shape than the key's."""
+    wanted = oracle.input_shape
+    if wanted is None:
+        return
+    fits = len(key.input_shape) == len(wanted) and all(
+        w is None or w == s for s, w in zip(key.input_shape, wanted, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"`suspect` takes inputs of shape {tuple(wanted)}, the key's have {key.input_shape}"
+        )
 
 
 class _Progress:

@@ -6,6 +6,7 @@ from ewe_tf.keys import SignalKey
 from ewe_tf.keys import TriggerKey
 from ewe_tf.verification import calibration
 from ewe_tf.verification.asking import ask
+from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.cover import Cover
 from ewe_tf.verification.judging import judge
 from ewe_tf.verification.rank_tests import LEAST_FAMILIES
@@ -76,6 +77,10 @@ def verify(
         OSError: if `bundle` cannot be written.
     """
     if isinstance(key, SignalKey):
+        if bundle is not None or cover is not None or triggers != "keys":
+            raise ValueError(
+                "`bundle`, `cover` and `triggers` are for keys with triggers. Received: a SignalKey"
+            )
         return verify_signal(
             key, suspect, alpha=alpha, max_queries=max_queries, commitment=commitment, name=name
         )
@@ -93,11 +98,7 @@ def verify(
     if bundle is not None and not os.path.isdir(os.path.dirname(os.path.abspath(bundle))):
         raise ValueError(f"`bundle` must be a path in a folder that exists. Received: {bundle!r}")
     oracle = _oracle(suspect)
-    if oracle.input_shape is not None and not _fits(key.input_shape, oracle.input_shape):
-        raise ValueError(
-            f"`suspect` takes inputs of shape {tuple(oracle.input_shape)}, the key's triggers "
-            f"have {key.input_shape}"
-        )
+    check_input_shape(key, oracle)
     per_pair = 2 if cover is None else 2 + cover.per_pair
     limits = [limit for limit in (max_queries, oracle.ledger.remaining) if limit is not None]
     pairs = min([len(settings.material(key)[0]), *(limit // per_pair for limit in limits)])
@@ -125,12 +126,6 @@ def _oracle(suspect):
     from ewe_tf.oracle import Oracle
 
     return suspect if isinstance(suspect, Oracle) else Oracle(suspect, answers="label")
-
-
-def _fits(shape, wanted):
-    return len(shape) == len(wanted) and all(
-        w is None or w == s for s, w in zip(shape, wanted, strict=True)
-    )
 
 
 def _described(suspect):

@@ -88,21 +88,21 @@ def test_a_server_that_dies_and_comes_back_is_judged_rightly(served, key):
     server = served(marked=True)
     benign = np.random.default_rng(0).random((50, 6), np.float32) * 0.5
 
-    def while_asking(after, *actions):
+    def while_asking(deadline, *actions):
         """Verifies slowly, a pair in a second; what happens meanwhile is told by `actions`."""
-        timer = threading.Timer(after, lambda: [action() for action in actions])
+        timer = threading.Timer(2.5, lambda: [action() for action in actions])
         timer.start()
-        patient = Remote(server.url, attempts=100, rows_per_second=10, deadline=60.0, **HASTY)
+        patient = Remote(server.url, attempts=100, rows_per_second=10, deadline=deadline, **HASTY)
         oracle = ewe_tf.Oracle(patient, answers="label")
         verdict = ewe_tf.verify(key, oracle, cover=Cover(benign, 8), alpha=1e-4)
         timer.join()
         assert oracle.ledger.retries > 0  # It happened while the suspect was asked.
         return verdict
 
-    verdict = while_asking(2.5, server.kill, lambda: server.start(wait=False))
+    verdict = while_asking(100.0, server.kill, lambda: server.start(wait=False))
     assert (verdict.decision, verdict.refused, verdict.hits) == ("evidence", 0, verdict.asked)
 
-    verdict = while_asking(2.5, server.kill)
+    verdict = while_asking(5.0, server.kill)
     assert verdict.decision == "could not tell" and 0 < verdict.hits < verdict.asked
     assert "connection failed" in verdict.reason
 
