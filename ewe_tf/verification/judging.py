@@ -217,6 +217,4 @@ def _assumptions(key, settings):
             "keys were selected for being answered by copies; the triggers whose randomness can "
             "be proved are the held-out ones"
         )
-    if settings.seed is not None:
-        lines.append("the order of the queries was chosen before the first answer")
     return tuple(lines)

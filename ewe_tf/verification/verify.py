@@ -25,7 +25,6 @@ def verify(
     commitment=None,
     cover=None,
     bundle=None,
-    seed=None,
     name=None,
     verbose="auto",
 ):
@@ -34,8 +33,8 @@ def verify(
     Two hypotheses must both fall before the decision is "evidence": that the suspect answers
     triggers no more often than the null rate (innocent models), and no more often than their
     matched controls (a suspect that gives the target to anything strange). The larger p-value
-    decides. Triggers and controls are asked in pairs, in an order that is settled before the
-    first answer.
+    decides. Triggers and controls are asked in pairs, in an order that follows from the key's
+    commitment.
 
     A suspect that is given as an `Oracle` with `answers="probabilities"`, and a key that is
     calibrated with at least three independent models that gave probabilities, add a second test:
@@ -63,7 +62,6 @@ def verify(
         cover: benign rows `(n, ...)` that each pair is hidden among, or a `Cover` that says how
             many; they count as queries.
         bundle: path of an evidence bundle to write (`ewe_tf.verification.check_bundle`).
-        seed: of the order of the queries; `None` derives it from the key's commitment.
         name: what the verdict calls the suspect; `None`: its path, URL or class.
         verbose: whether to tell the progress on stderr; `"auto"`: at a terminal, when it takes
             long.
@@ -88,8 +86,8 @@ def verify(
         raise TypeError(f"`key` must be a key, see ewe_tf.Key.load. Received: {type(key).__name__}")
     if max_queries is not None and (int(max_queries) != max_queries or max_queries < 2):
         raise ValueError(f"`max_queries` must be an integer >= 2. Received: {max_queries!r}")
-    settings = Settings(triggers, alpha, bool(sequential), seed, pairs=0)
-    if commitment is not None and commitment != key.commitment():
+    settings = Settings(triggers, alpha, bool(sequential), pairs=0)
+    if commitment is not None and str(commitment).strip().lower() != key.commitment():
         raise ValueError(
             f"The key does not match `commitment`. Its own is {key.commitment()}; received: "
             f"{commitment!r}"
@@ -101,13 +99,12 @@ def verify(
     check_input_shape(key, oracle)
     per_pair = 2 if cover is None else 2 + cover.per_pair
     limits = [limit for limit in (max_queries, oracle.ledger.remaining) if limit is not None]
-    pairs = min([len(settings.material(key)[0]), *(limit // per_pair for limit in limits)])
+    pairs = min([len(settings.distinct(key)), *(limit // per_pair for limit in limits)])
     ranks = calibration.family_ranks(key, triggers)
     settings = Settings(
         part=triggers,
         alpha=float(alpha),
         sequential=bool(sequential),
-        seed=seed,
         pairs=pairs,
         cover=per_pair - 2,
         scores=oracle.answers == "probabilities" and len(ranks) >= LEAST_FAMILIES,

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -139,9 +141,18 @@ def test_too_few_queries_cannot_tell(calibrated):
     assert verdict.queries == 4
 
 
-def test_order_and_result_follow_the_seed(calibrated):
-    first, second = (ewe_tf.verify(calibrated, model(0.5, 0.1, seed=9), seed=2) for _ in range(2))
+def test_order_and_result_follow_the_key(calibrated):
+    first, second = (ewe_tf.verify(calibrated, model(0.5, 0.1, seed=9)) for _ in range(2))
     assert first.evidence_path == second.evidence_path
+
+
+def test_equal_triggers_are_asked_once():
+    key = make_key()
+    one, other = key.triggers[:1], key.triggers[1:2]
+    triggers = np.concatenate([np.repeat(one, 60, axis=0), np.repeat(other, 40, axis=0)])
+    key = calibrate(dataclasses.replace(key, triggers=triggers), [model(0.0)] * 5)
+    verdict = ewe_tf.verify(key, model(1.0))
+    assert (verdict.asked, verdict.decision) == (2, "could not tell")
 
 
 def test_probabilities_are_accepted(calibrated):
