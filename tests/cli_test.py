@@ -227,31 +227,29 @@ def test_an_error_that_nobody_foresaw_is_not_taken_for_no_evidence(folder, capsy
     assert (code, out, err) == (2, "", "ewe-tf: could not tell: surprise\n")
 
 
-def test_the_exit_code_is_the_verdict_though_nobody_reads_on(folder):
-    program = (
-        "import os, sys; from ewe_tf import cli; out = os.dup(1); read, write = os.pipe(); "
-        "os.dup2(write, 1); os.close(write); os.close(read); "
-        "sys.exit(cli.main(['commit', 'key.npz']))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_process_of_its_own_is_quiet(folder):
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    done = subprocess.run(
-        [sys.executable, "-m", "ewe_tf.cli", "verify", "key.npz", "copy.keras"],
+def in_its_own_process(folder, *arguments, without=()):
+    environment = {k: v for k, v in os.environ.items() if k not in without}
+    return subprocess.run(
+        [sys.executable, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
         env={**environment, "PYTHONPATH": os.getcwd()},
     )
+
+
+def test_the_exit_code_is_the_verdict_though_nobody_reads_on(folder):
+    program = (
+        "import os, sys; from ewe_tf import cli; read, write = os.pipe(); os.dup2(write, 1); "
+        "os.close(write); os.close(read); sys.exit(cli.main(['commit', 'key.npz']))"
+    )
+    done = in_its_own_process(folder, "-c", program)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_process_of_its_own_is_quiet(folder):
+    command = ("-m", "ewe_tf.cli", "verify", "key.npz", "copy.keras")
+    done = in_its_own_process(folder, *command, without=["TF_CPP_MIN_LOG_LEVEL"])
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.startswith("verdict") and "copy.keras" in done.stdout
 
@@ -261,11 +259,5 @@ def test_looking_at_a_key_needs_no_tensorflow(folder):
         "import sys; from ewe_tf import cli; code = cli.main(['inspect', 'key.npz']); "
         "assert code == 0 and not {'tensorflow', 'keras'} & set(sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )
+    done = in_its_own_process(folder, "-c", program)
     assert done.returncode == 0, done.stderr

@@ -44,16 +44,16 @@ class ContrastEProcess:
 
     **P-value.** By Ville's inequality, 1 divided by the largest e-value so far is one; but
     e-values leap over the level, and few patterns of answers get there. So the p-value is the
-    exact probability that an opponent who knows everything, and chooses the law of each pair from
-    the null hypothesis to suit himself, ever makes the e-value as large as it was: the value of a
-    game, worked out backwards (`contrast_p_value`). It is valid at every stopping time, and about
-    half of 1 / e.
+    probability that an opponent who knows everything, and chooses the law of each pair from the
+    null hypothesis to suit himself, ever makes the e-value as large as it was: the value of a
+    game, worked out backwards (`contrast_p_value`). It is valid at every stopping time, and 0.5 to
+    0.9 times 1 / e.
 
-    Six clear pairs (12 queries) have p = 4e-4, and seven with one trigger missed 9.5e-4. Fewer
-    than 10 queries can be evidence at 1e-3 in no valid test: of a suspect that answers the target
+    Six clear pairs (12 queries) have p = 4.3e-4, and seven with one trigger missed 9.6e-4. Fewer
+    than 10 queries can be evidence at 1e-3 in no valid test: for a suspect that gives the target
     to every second strange input, all patterns of n answers are equally likely, `2 ** -n` each.
-    At 10 a single pattern could be evidence, for 98 % of the level, and a copy with one odd answer
-    would then take twice as many queries.
+    At 10 a single pattern could be evidence, for 98 % of the level, and whoever has one odd answer
+    would then need 20 queries and not 14.
 
     Reference:
         Turner, Ly and Grünwald, "Generic E-variables for exact sequential k-sample tests that
