@@ -45,7 +45,7 @@ def draw(verdict):
         parts.append(_text(x(asked), _HEIGHT - _BOTTOM + 18, f"{asked:g}", anchor="middle"))
     parts.append(_line(x(0), y(level), x(last), y(level), "#b3261e", ' stroke-dasharray="6 4"'))
     words = f"evidence at level {verdict.alpha:g}"
-    parts.append(_text(x(last), y(level) - 6, words, anchor="end", colour="#b3261e"))
+    parts.append(_text(x(0) + 4, y(level) - 6, words, colour="#b3261e"))
     points = " ".join(f"{x(asked):.1f},{y(value):.1f}" for asked, value in enumerate([0.0, *path]))
     parts.append(
         f'<polyline points="{points}" fill="none" stroke="#1a5fb4" stroke-width="2" '
