@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 
+from ewe_tf.verification import checks
 from ewe_tf.verification import verdict as verdicts
 from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.asking import failure_of
@@ -102,11 +103,10 @@ def verify_signal(
     """
     from ewe_tf.oracle import Oracle
 
-    if not 0 < alpha < 1:
-        raise ValueError(f"`alpha` must be in (0, 1). Received: {alpha!r}")
-    if max_queries is not None and (int(max_queries) != max_queries or max_queries < 1):
-        raise ValueError(f"`max_queries` must be a positive integer. Received: {max_queries!r}")
-    if commitment is not None and commitment != key.commitment():
+    checks.rate("alpha", alpha)
+    if max_queries is not None:
+        checks.positive_int("max_queries", max_queries)
+    if commitment is not None and str(commitment).strip().lower() != key.commitment():
         raise ValueError(f"The key does not match `commitment`. Its own is {key.commitment()}")
     start = time.monotonic()
     oracle = suspect if isinstance(suspect, Oracle) else Oracle(suspect)

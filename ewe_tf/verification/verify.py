@@ -5,6 +5,7 @@ import os
 from ewe_tf.keys import SignalKey
 from ewe_tf.keys import TriggerKey
 from ewe_tf.verification import calibration
+from ewe_tf.verification import checks
 from ewe_tf.verification.asking import ask
 from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.cover import Cover
@@ -84,8 +85,8 @@ def verify(
         )
     if not isinstance(key, TriggerKey):
         raise TypeError(f"`key` must be a key, see ewe_tf.Key.load. Received: {type(key).__name__}")
-    if max_queries is not None and (int(max_queries) != max_queries or max_queries < 2):
-        raise ValueError(f"`max_queries` must be an integer >= 2. Received: {max_queries!r}")
+    if max_queries is not None:
+        checks.positive_int("max_queries", max_queries, minimum=2)
     settings = Settings(triggers, alpha, bool(sequential), pairs=0)
     if commitment is not None and str(commitment).strip().lower() != key.commitment():
         raise ValueError(

@@ -195,6 +195,7 @@ def test_a_key_of_another_kind_is_named():
     [
         ({"alpha": 0.0}, "`alpha` must be in"),
         ({"max_queries": 1}, "`max_queries` must be"),
+        ({"max_queries": "many"}, "`max_queries` must be"),
         ({"triggers": "all"}, "`triggers` must be one of"),
         ({"commitment": "ab"}, "does not match `commitment`"),
     ],
