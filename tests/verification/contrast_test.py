@@ -92,6 +92,24 @@ def test_p_values_are_the_chance_of_such_an_e_value(level):
     assert max(chances) > 0.8 * p_value
 
 
+def test_the_best_opponent_of_all_is_met_and_not_exceeded():
+    """The game again, by trying laws for each pair in each state, correlated ones included."""
+    laws = []
+    for rate, control in itertools.product(np.linspace(0, 1, 26), repeat=2):
+        if rate <= control:
+            most = min(rate, control) - rate * control
+            laws += [list(law_of(rate, control, share * most).values()) for share in (0, 0.5, 1)]
+    level, pairs = np.log(40.0), 40
+    value = np.minimum(np.exp(log_e_values_after(pairs) - level), 1.0)
+    for number in reversed(range(pairs)):
+        # In the order of `law_of`: both, trigger only, control only, neither.
+        after = np.stack([value[1:, 1:], value[1:, :-1], value[:-1, 1:], value[:-1, :-1]])
+        best = np.max(np.tensordot(laws, after, axes=1), axis=0)
+        value = np.where(log_e_values_after(number) >= level - 1e-9, 1.0, best)
+    (p_value,) = contrast_p_value([level])
+    assert 0.99 * p_value < value[0, 0] <= p_value + 1e-12
+
+
 def test_who_may_answer_controls_more_seldom_is_not_bound():
     level = np.log(300)
     assert probability_of_reaching(level, law_of(0.6, 0.4)) > contrast_p_value([level])[0]
