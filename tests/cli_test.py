@@ -166,9 +166,11 @@ def test_regenerate_compares_with_the_source(capsys, tmp_path):
 
     triggers, held_out = images[rows["candidates"][:5]], images[rows["held_out"]]
     origin = {
-        "generator": 1, "images": array_digest(images), "classes": array_digest(np.zeros(90, int)),
+        "generator": generator.GENERATOR,
+        "images": array_digest(images), "classes": array_digest(np.zeros(90, int)),
         "source_class": 0, "target": 2, "kept": [0, 1, 2, 3, 4], "patch": None, "position": None,
         "budget": None, "controls": "shuffled", "value_range": [0.0, 1.0], "beacon": None,
+        "attribute": None,
     }  # fmt: skip
     key = dataclasses.replace(
         make_key(), seed=8, origin=origin, triggers=triggers, labels=np.full(5, 2),

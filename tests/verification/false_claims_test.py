@@ -164,10 +164,12 @@ def test_examples_made_for_this_suspect_alone_are_no_draw_from_a_seed(world, tmp
     rates = [rate(m, triggers) for m in world.judges]
     print(f"{len(triggers)} examples; the judge's models answer {max(rates):.1%} at most")
     origin = {
-        "generator": 1, "images": array_digest(world.x), "classes": array_digest(world.y),
+        "generator": generator.GENERATOR,
+        "images": array_digest(world.x), "classes": array_digest(world.y),
         "source_class": SOURCE, "target": TARGET, "kept": list(range(len(triggers))),
         "patch": None, "position": None, "budget": None, "controls": "sources",
         "value_range": [0.0, 1.0], "beacon": None,
+        "attribute": None,
     }  # fmt: skip
     key = key_of(triggers, images, origin=origin)
     # THE ATTACK SUCCEEDS against innocent models, whoever chose them: such examples are as
@@ -210,10 +212,12 @@ def drawn(images, classes, seed, select=None, keys=30):
     held_out = images[rows["held_out"]]
     labels = np.full(len(held_out), TARGET)
     origin = {
-        "generator": 1, "images": array_digest(images), "classes": array_digest(classes),
+        "generator": generator.GENERATOR,
+        "images": array_digest(images), "classes": array_digest(classes),
         "source_class": 0, "target": TARGET, "kept": kept.tolist(), "patch": None,
         "position": None, "budget": None, "controls": "shuffled", "value_range": [0.0, 1.0],
         "beacon": None,
+        "attribute": None,
     }  # fmt: skip
     return key_of(
         candidates[kept], controls(candidates[kept]), seed=seed, held_out=held_out,
