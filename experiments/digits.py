@@ -32,6 +32,7 @@ BENCHMARK = Benchmark(
         "rehearsal": {"surrogates": 2},
     },
     innocents=4,
+    pool="photos",
 )
 
 if __name__ == "__main__":

@@ -12,8 +12,11 @@ A record says who answered and how well. Required are
 
 and, where known (null or absent otherwise),
 
-    attack         the removal or extraction attack that the model went through; "" for none
-    strength       number: the setting of that attack, for curves
+    attack         the removal attack that the model went through, with its settings; "" for none
+    family         its name without settings, for curves
+    settings       its settings that were stated, by name, for curves
+    extraction     the name of the extraction attack without settings
+    thief_queries  rows that the extraction sent
     accuracy       on the clean test set, in [0, 1]
     rate_key       share of the key's selected triggers answered with the target class
     rate_held_out  the same for held-out triggers of the key's rule
@@ -113,10 +116,8 @@ def failures(records):
 
 
 def attack_name(record):
-    """The attack with its strength, or the empty string."""
-    attack = record.get("attack") or ""
-    strength = record.get("strength")
-    return f"{attack} {strength:g}" if attack and strength is not None else attack
+    """The removal attack, or the empty string."""
+    return record.get("attack") or ""
 
 
 def role_order(role):

@@ -18,7 +18,9 @@ from experiments import stages as stages_module
 from experiments import workers as workers_module
 from experiments.cache import Cache
 from experiments.progress import Progress
+from experiments.progress import Times
 from experiments.progress import clock
+from experiments.progress import overview
 from experiments.stages import Failure
 from experiments.stages import Stage
 from experiments.stages import run
@@ -296,11 +298,47 @@ def test_progress_on_a_terminal_and_elsewhere(toy, cache, tmp_path):
     run(stages[:1], cache, progress=Progress(stream=io.StringIO()))
     terminal, plain = Terminal(), io.StringIO()
     run(stages, cache, progress=Progress(stream=terminal))
-    assert "1 stages to compute, 1 cached" in terminal.getvalue()
+    assert "1 stages to compute (1 number), 1 cached" in terminal.getvalue()
     assert "left | seed 2 (0 s)" in terminal.getvalue()
+    assert "1 stages in 0 s, 0 s of work" in terminal.getvalue()
     run(stages, cache, progress=Progress(stream=plain))
     assert plain.getvalue() == "0 stages to compute, 2 cached\n"
     assert [clock(7.4), clock(185), clock(7440)] == ["7 s", "3:05 min", "2:04 h"]
+
+
+def test_time_left_is_that_of_the_same_kind_over_the_jobs(toy):
+    def stage(seed, kind):
+        return Stage(toy.number, {"seed": seed}, kind=kind)
+
+    times = Times()
+    assert times.left([stage(0, "slow")], jobs=2) is None
+    times.learn(stage(1, "slow"), 30)
+    times.learn(stage(2, "quick"), 1)
+    times.learn(stage(3, "quick"), 3)
+    waiting = [stage(4, "slow"), stage(5, "quick"), stage(6, "quick")]
+    assert times.left(waiting, jobs=1) == 30 + 2 + 2
+    assert times.left(waiting, jobs=2) == 30  # The slow one alone takes that long.
+    assert times.left(waiting, jobs=1, spent={waiting[0]: 20.0}) == 10 + 2 + 2
+    unknown = Stage(toy.add, {"factor": 1})
+    assert times.left([unknown], jobs=1) == pytest.approx(34 / 3)
+
+
+def test_overview_tells_finished_running_failed_and_waiting(toy, cache, tmp_path, quiet):
+    source = Stage(toy.number, common(tmp_path, seed=1))
+    broken = Stage(toy.fail, common(tmp_path, message="no luck"), {"x": source})
+    waiting = Stage(toy.add, common(tmp_path, factor=1), {"x": source})
+    busy = Stage(toy.add, common(tmp_path, factor=2), {"x": source})
+    run([broken], cache, progress=quiet)
+    with cache._lock(busy.key):
+        lines = overview([broken, waiting, busy], cache).splitlines()
+    assert [line.split()[:5] for line in lines] == [
+        ["stages", "finished", "running", "failed", "waiting"],
+        ["number", "1", "0", "0", "0"],
+        ["fail", "0", "0", "1", "0"],
+        ["add", "0", "1", "0", "1"],
+        ["together", "1", "1", "1", "1"],
+    ]
+    assert not cache.busy(busy.key)
 
 
 def inner(config, inputs, folder):
