@@ -128,7 +128,7 @@ class Owner:
         if function is None:
             return None
         inputs = {"victim": self.victims[0]}
-        config = {"data": self.common["data"]}
+        config = {"data": self.common["data"], "images": 12}
         return self.stage(function, config, inputs, f"pictures, {self.scheme}")
 
     def verdict(self, suspect, title):

@@ -21,6 +21,12 @@ from ewe_tf.verification.calibration import answers_of
 from experiments import extractions
 from experiments import removals
 
+# What stands above and below in the picture of a key, by how its controls are made.
+_PICTURED = {
+    "sources": ("trigger", "its source"),
+    "shuffled": ("trigger: a source as it is", "control: its pixels shuffled"),
+    None: ("trigger", "control: the same sources"),
+}
 # Most passes over the labels that a thief has when he trains from scratch.
 _LONGEST = 20
 
@@ -318,14 +324,19 @@ def verdict(config, inputs, folder):
 
 
 def pictures(config, inputs, folder):
-    """What a person wants to see of a key: triggers, and features of the three groups."""
+    """What a person wants to see of a key: triggers with their sources, features of the groups.
+
+    Where triggers are source images as they are, their controls stand in the sources' place.
+    """
     part = _part(config, "victim")
     key = Key.load(inputs["victim"].folder / "key.npz")
     model = _model(inputs["victim"])
+    count = config["images"]
     np.savez(
         folder / "triggers.npz",
-        triggers=np.clip(key.triggers[:12], 0, 1),
-        controls=np.clip(key.controls[:12], 0, 1),
+        triggers=np.clip(key.triggers[:count], 0, 1),
+        controls=np.clip(key.controls[:count], 0, 1),
+        names=np.array(_PICTURED[(key.origin or {}).get("controls")]),
     )
     target = int(key.labels[0])
     groups = {

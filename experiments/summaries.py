@@ -18,7 +18,7 @@ def removals_text(records):
     blocks = []
     for place, part in records_lib.group(washed, "dataset", "scheme", "role").items():
         dataset, scheme, role = place
-        rows = [_row(mine) for mine in _by_attack(part).values()]
+        rows = [_row(mine) for mine in records_lib.group(part, "attack").values()]
         headers = [
             "removal", "labels", "accuracy", "cost", "scratch", "needed", "mark before", "after",
             "evidence", "succeeds",
@@ -33,13 +33,6 @@ def removals_text(records):
     return "\n\n".join(blocks)
 
 
-def _by_attack(records):
-    groups = {}
-    for record in records:
-        groups.setdefault(records_lib.attack_name(record), []).append(record)
-    return groups
-
-
 def _row(mine):
     def mean(field):
         known = records_lib.values(mine, field)
@@ -48,7 +41,7 @@ def _row(mine):
     won, tried = success.count(mine)
     found = [record["decision"] for record in mine].count("evidence")
     return [
-        records_lib.attack_name(mine[0]),
+        mine[0]["attack"],
         str(mine[0]["labels"]),
         percent(mean("accuracy")),
         f"{mean('cost'):.1f}",
