@@ -10,6 +10,7 @@ description goes through Ray; results are files.
 """
 
 import os
+import socket
 import sys
 
 from experiments.cache import Cache
@@ -33,13 +34,14 @@ class RayTasks:
 
         self._ray, self._cache, self._running = ray, cache, {}
         try:
+            _knock(address)
             ray.init(
                 address=address,
                 runtime_env={"env_vars": _environment(cpus)},
                 log_to_driver=False,
                 logging_level="ERROR",
             )
-        except ConnectionError as error:
+        except OSError as error:
             raise ConnectionError(
                 f"there is no Ray cluster at {address!r} (`ray start --head` starts one): {error}"
             ) from error
@@ -67,6 +69,13 @@ class RayTasks:
             self._cache.fail(job, message, str(lost))
             return StageError(message, str(lost))
         return self._cache.result(job["key"]) if error is None else StageError(error, trace)
+
+
+def _knock(address):
+    """Raises OSError if nobody listens at HOST:PORT: Ray itself takes a minute to say so."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=5).close()
 
 
 def compute(root, job):
