@@ -56,8 +56,9 @@ def define_flags(data, default, more):
     names = f"Chains of {', '.join(removals.REMOVALS)}; or {', '.join(removals.SETS)}; or none."
     flags.DEFINE_list("removals", more.get("removals", []), names)
     flags.DEFINE_list(
-        "removal_of", None, "Extractions whose copies the removals are tried on; default: all."
-    )
+        "removal_of", more.get("removal_of"),
+        "Extractions whose copies the removals are tried on; default: all.",
+    )  # fmt: skip
     flags.DEFINE_integer("jobs", 1, "Processes at once.", lower_bound=1)
     flags.DEFINE_string("ray", None, "Run as tasks of a Ray cluster: auto, or its address.")
     flags.DEFINE_float("alpha", None, f"Level of the verdicts; {own}.", 0.0, 1.0)

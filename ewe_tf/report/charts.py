@@ -127,7 +127,7 @@ def null_against_copies(records, field="rate_held_out"):
         upwards,
         "Rates of innocent models and of stolen copies",
         height=60 + sum(heights),
-        left=128,
+        left=max(128, 16 + 7 * max(map(len, rows))),
     )
     innocent = [r[field] for r in known if r["role"] in records_lib.INNOCENT_ROLES]
     if innocent:

@@ -28,18 +28,27 @@ def removal_curves(records):
     for (family,), part in records_lib.group(known, "family").items():
         numbers = [name for r in part for name, v in _settings(r).items() if _is_number(v)]
         for setting in dict.fromkeys(numbers):
-            lines = {}
-            for record in part:
-                others = dict(_settings(record))
-                if _is_number(others.pop(setting, None)):
-                    name = ", ".join(
-                        [record["scheme"], record["role"], *(f"{k} {v}" for k, v in others.items())]
-                    )
-                    lines.setdefault(name, []).append((_settings(record)[setting], record))
-            markup = _two_charts(lines, setting.replace("_", " "), "the copy after the attack")
-            if markup:
-                figures.append((f"Removal: {family} over {setting.replace('_', ' ')}", markup))
+            words = setting.replace("_", " ")
+            for scheme, lines in _lines(part, setting).items():
+                markup = _two_charts(lines, words, "the copy after the attack")
+                if markup:
+                    title = f"Removal: {family} over {words}"
+                    figures.append((f"{title}; {scheme}" if scheme else title, markup))
     return figures
+
+
+def _lines(records, setting):
+    """Lines of a setting, by scheme, or all under "" if colours suffice for them."""
+    by_scheme = {}
+    for record in records:
+        others = dict(_settings(record))
+        if _is_number(others.pop(setting, None)):
+            name = ", ".join([record["role"], *(f"{k} {v}" for k, v in others.items())])
+            lines = by_scheme.setdefault(record["scheme"], {})
+            lines.setdefault(name, []).append((_settings(record)[setting], record))
+    if sum(map(len, by_scheme.values())) > len(MARKERS):
+        return by_scheme
+    return {"": {f"{s}, {n}": line for s, lines in by_scheme.items() for n, line in lines.items()}}
 
 
 def query_curve(records):

@@ -59,14 +59,13 @@ def _share_cell(row, field):
     if row[field] is None:
         return "<td>–</td>"
     bar = f'<span class="bar"><i style="width:{100 * row[field]:.0f}%"></i></span>'
-    below = _interval(row) if field == "rate_held_out" else ""
+    known = field == "rate_held_out" and row["rate_low"] is not None
+    below = f"<small>{_ends(row)}</small>" if known else ""
     return f"<td>{percent(row[field])}{bar}{below}</td>"
 
 
-def _interval(row):
-    if row["rate_low"] is None:
-        return ""
-    return f"<small>{percent(row['rate_low'], 0)}–{percent(row['rate_high'], 0)}</small>"
+def _ends(row):
+    return f"{percent(row['rate_low'], 0)}–{percent(row['rate_high'], 0)}"
 
 
 def _accuracy_cell(row):
@@ -129,9 +128,9 @@ def _matrix(rows):
                 cells.append("<td>–</td>")
                 continue
             rate = "" if row["rate_held_out"] is None else percent(row["rate_held_out"])
-            accuracy = "" if row["accuracy"] is None else f"acc. {percent(row['accuracy'])}"
-            below = f"{_interval(row)}<small>{accuracy}</small>"
-            cells.append(f"<td>{rate} {_verdict(row)}{below}</td>")
+            below = [] if row["rate_low"] is None else [_ends(row)]
+            below += [] if row["accuracy"] is None else [f"acc. {percent(row['accuracy'])}"]
+            cells.append(f"<td>{rate} {_verdict(row)}<small>{', '.join(below)}</small></td>")
         honest = ' class="honest"' if role in _HONEST else ""
         body.append(f'<tr{honest}><th scope="row">{escape(role)}</th>{"".join(cells)}</tr>')
     return (

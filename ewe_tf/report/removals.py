@@ -5,11 +5,12 @@ from ewe_tf.report.svg import escape
 from ewe_tf.report.table import percent
 
 WORDS = (
-    "Each cell: the share of held-out triggers that the copy answered with the target, before "
-    "and after; the verdict (● recognised, ◐ some recognised, ○ no evidence); and the accuracy "
-    "that is left. Needed: half of what the copy had over a model trained from scratch on the "
-    "labels spent. ✗ removed: the verdict fell and the needed accuracy was kept. ✓ held: one of "
-    "both was not so."
+    "Each cell: the share of held-out triggers that the copy answers with the target, before and "
+    "after; the verdict (● recognised, ◐ some recognised, ○ no evidence); and the accuracy that "
+    "is left, with its change in points. The copy needs half of what it had over a model trained "
+    "from scratch on the labels spent, or the theft was not worth it. ✗ removed: the verdict fell "
+    "and the copy has what it needs. ✓ held: still evidence. ✓ too costly: the verdict fell and "
+    "so did the accuracy."
 )
 
 
@@ -37,7 +38,7 @@ def table(rows):
         )
     head = "".join(f"<th>{escape(scheme)}</th>" for scheme in schemes)
     return (
-        '<div class="wide"><table class="data"><thead><tr><th class="word">attack</th>'
+        '<div class="wide"><table class="data narrow"><thead><tr><th class="word">attack</th>'
         '<th class="word">on the copy</th><th>labels</th><th>scratch %</th>'
         f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
@@ -71,22 +72,24 @@ def _cell(row):
         return "<td>–</td>"
     before = "" if row["stolen_rate"] is None else f"{percent(row['stolen_rate'])} → "
     sign = verdict_sign(row) if row["verdicts"] else ""
-    below = f"acc. {_percent(row['accuracy'])}"
-    if row["cost"] is not None:
-        below += f", lost {row['cost']:.1f}, needed {_percent(row['needed_accuracy'])}"
+    lost = "" if row["cost"] is None else f" ({-row['cost']:+.1f})".replace("-", "−")
     return (
-        f"<td>{before}{_percent(row['rate_held_out'])} {sign}<small>{below}</small>"
-        f"{_outcome(row)}</td>"
+        f"<td>{before}{_percent(row['rate_held_out'])} {sign}"
+        f"<small>acc. {_percent(row['accuracy'])}{lost}</small>{_outcome(row)}</td>"
     )
 
 
 def _outcome(row):
+    if row["needed_accuracy"] is None:
+        return ""
+    needs = f"needs {percent(row['needed_accuracy'])}"
     if not row["tried"]:
-        return "<small>nothing to remove</small>" if row["cost"] is not None else ""
-    several = f" {row['succeeded']} of {row['tried']}" if row["tried"] > 1 else ""
+        return f"<small>{needs}: nothing to remove</small>"
     if row["succeeded"]:
-        return f'<small class="wrong">✗ removed{several}</small>'
-    return '<small class="yes">✓ held</small>'
+        several = f" {row['succeeded']} of {row['tried']}" if row["tried"] > 1 else ""
+        return f'<small>{needs}: <span class="wrong">✗ removed{several}</span></small>'
+    words = "✓ held" if row["evidence"] == row["verdicts"] else "✓ too costly"
+    return f'<small>{needs}: <span class="yes">{words}</span></small>'
 
 
 def _percent(share):

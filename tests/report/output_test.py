@@ -115,7 +115,8 @@ def test_page_is_one_whole_file_with_the_numbers(tmp_path, records):
     assert "85.0 %" in words and "the worst 80 %" in words
     assert "2 of 2" in words and "pruning sparsity=0.6" in words
     assert "2 of 4 removals succeed against ewe" in words and "✗ removed 2 of 2" in words
-    assert "lost 1.5, needed 80.0" in words and "90.0 → 30.0 ●" in words
+    assert "acc. 90.0 (−1.5)" in words and "90.0 → 30.0 ●" in words
+    assert "needs 80.0: " in words and "✓ held" in words
     assert "Seeds 0, 1." in words and "python -m experiments.digits --seeds=2" in words
     for address in page.addresses:
         assert address.startswith(("data:image/png;base64,", "#"))
