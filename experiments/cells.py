@@ -234,14 +234,8 @@ class Cell:
         stage, owner, b = self.owner.victims[0], self.owner, self.owner.benchmark
         for hop in range(theft.hops if theft else 0):
             seed = 1000 * owner.seed + 300 + hop
-            attack = theft.attack_of(b.training, b.rows, seed)
-            settings = {f: getattr(attack, f) for f in extractions.accepted_fields(theft.attack)}
-            config = {
-                **owner.common, "name": word.name, "settings": settings,
-                "answers": theft.answers, "queries": theft.queries,
-                "rows": theft.rows_of(b.rows) if "budget" not in settings else b.rows,
-                "architecture": self._architecture, "seed": seed,
-            }  # fmt: skip
+            config = {**owner.common, "architecture": self._architecture}
+            config |= theft.config(word.name, b.training, b.rows, seed)
             if theft.queries == "pool":
                 config["pool"] = b.pool
             title = f"{self.role} copy{' of the copy' if hop else ''}, {owner.scheme}"

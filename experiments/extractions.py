@@ -76,6 +76,15 @@ class Extraction:
         settings = {name: value for name, value in settings.items() if name in fields}
         return self.attack(**{**settings, **self.settings})
 
+    def config(self, name, training, rows, seed):
+        """What the stage of the theft has to know of it, as JSON; arguments as `attack_of`."""
+        attack = self.attack_of(training, rows, seed)
+        settings = {field: getattr(attack, field) for field in accepted_fields(self.attack)}
+        return {
+            "name": name, "settings": settings, "answers": self.answers, "queries": self.queries,
+            "rows": rows if "budget" in settings else self.rows_of(rows), "seed": seed,
+        }  # fmt: skip
+
     def rows_of(self, rows):
         """How many of the thief's `rows` the `share` is."""
         return max(1, round(self.share * rows))

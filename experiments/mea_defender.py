@@ -16,6 +16,7 @@ from absl import logging
 
 from ewe_tf import report
 from experiments import _composites
+from experiments import extractions
 from experiments import parties
 from experiments import stages
 from experiments.cache import Cache
@@ -129,9 +130,12 @@ class Setting:
                 **common, "attack": attack, "seed": 1000 * seed + 300 + number,
                 "architecture": self.architecture if which == "own" else self.other,
             }  # fmt: skip
-            function = parties.stolen
             if attack in ("jacobian", "knockoff"):
                 function, config = _composites.stolen, {**config, "pool": self.pool}
+            else:
+                theft = extractions.EXTRACTIONS[attack]
+                function = parties.stolen
+                config |= theft.config(attack, self.training, self.rows, config["seed"])
             title = f"{role} thief, {scheme}, seed {seed}"
             suspects[role] = Stage(function, config, {"victim": victim}, title)
         if removal:

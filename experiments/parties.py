@@ -226,12 +226,16 @@ def stolen(config, inputs, folder):
     keras.backend.clear_session()
     theft = extractions.EXTRACTIONS[config["name"]]
     attack = theft.attack(**config["settings"])
+    queries = part.x_train[: config["rows"]]
     if config["queries"] == "pool":
-        queries = _source(config["pool"], part.input_shape, len(part.x_train))
-        queries = queries if config["name"] == "adaptive knockoff" else queries[0]
-    else:
-        queries = part.x_train[: config["rows"]]
-    oracle = ewe_tf.Oracle(_model(inputs["victim"]), answers=config["answers"])
+        images, groups = _source(config["pool"], part.input_shape, config["rows"])
+        adaptive = isinstance(attack, ewe_tf.extraction.AdaptiveKnockoff)
+        queries = (images, groups) if adaptive else images
+    oracle = ewe_tf.Oracle(
+        _model(inputs["victim"]),
+        answers=config["answers"],
+        budget=attack.queries_needed(config["rows"]),
+    )
     keras.utils.set_random_seed(config["seed"])
     student = _network(config, part.input_shape, part.num_classes)
     attack.run(oracle, student, queries)
