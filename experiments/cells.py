@@ -316,7 +316,7 @@ class Cell:
             before = outcomes[self.copy_verdict].value
             record["labels"] = self.labels
             record["stolen_accuracy"] = outcomes[self.copy].value["accuracy"]
-            record["stolen_rate"] = _rate(before["held_out"])
+            record["stolen_rate"] = rate_of(before["held_out"])
             record["stolen_decision"] = before["decision"]
             record["scratch_accuracy"] = outcomes[self.scratch].value["accuracy"]
             record |= judge_removal(record)
@@ -347,11 +347,11 @@ def measured(owner, outcomes, experiment, suspect, verdict, fields, needed=()):
         "name": fields["role"],
         **fields,
         "accuracy": made.value["accuracy"],
-        "rate_held_out": _rate(value["held_out"]),
+        "rate_held_out": rate_of(value["held_out"]),
         "rate_low": low,
         "rate_high": high,
-        "rate_key": _rate(value["keys"]),
-        "rate_controls": _rate(value["controls"]),
+        "rate_key": rate_of(value["keys"]),
+        "rate_controls": rate_of(value["controls"]),
         "n": value["held_out"][1],
         "decision": value["decision"],
         "p_value": value["p_value"],
@@ -378,7 +378,8 @@ def product(benchmarks, schemes, seeds, thefts):
     return owners, [Cell(owner, *theft) for owner in owners for theft in thefts]
 
 
-def _rate(counts):
+def rate_of(counts):
+    """A rate of `(hits, asked)`, or `None` if nothing was asked."""
     hits, asked = counts
     return hits / asked if asked else None
 

@@ -20,6 +20,7 @@ from experiments import extractions
 from experiments import parties
 from experiments import stages
 from experiments.cache import Cache
+from experiments.cells import rate_of
 from experiments.stages import Failure
 from experiments.stages import Stage
 
@@ -205,9 +206,9 @@ class Cell:
                     "name": role,
                     "attack": attack,
                     "accuracy": suspect["accuracy"],
-                    "rate_held_out": _rate(judged["held_out"]),
-                    "rate_key": _rate(judged["keys"]),
-                    "rate_controls": _rate(judged["controls"]),
+                    "rate_held_out": rate_of(judged["held_out"]),
+                    "rate_key": rate_of(judged["keys"]),
+                    "rate_controls": rate_of(judged["controls"]),
                     "n": judged["held_out"][1],
                     "decision": judged["decision"],
                     "p_value": judged["p_value"],
@@ -301,11 +302,6 @@ def _role(name):
     if name.startswith("stranger"):
         return "innocent"
     return "soft" if name in REMOVAL else name
-
-
-def _rate(counts):
-    hits, asked = counts
-    return hits / asked if asked else None
 
 
 def _define_flags():
