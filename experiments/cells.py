@@ -142,6 +142,11 @@ class Owner:
         )
 
     @functools.cached_property
+    def victim_verdict(self):
+        """The verdict on the victim itself."""
+        return self.verdict(self.victims[0], "the victim")
+
+    @functools.cached_property
     def innocent_verdicts(self):
         """Verdicts on the strangers, by their title."""
         return {
@@ -151,10 +156,9 @@ class Owner:
 
     def stages(self):
         """All that the owner's records need."""
-        verdict = self.verdict(self.victims[0], "the victim")
         return [
-            *self.victims, *self.twins, self.judge, verdict, *self.strangers.values(),
-            *self.innocent_verdicts.values(),
+            *self.victims, *self.twins, self.judge, self.victim_verdict,
+            *self.strangers.values(), *self.innocent_verdicts.values(),
         ]  # fmt: skip
 
     def place(self, experiment):
@@ -175,10 +179,9 @@ class Owner:
         return found
 
     def _record(self, outcomes, experiment):
-        verdict = self.verdict(self.victims[0], "the victim")
-        needed = [*self.victims, *self.twins]
+        needed, fields = [*self.victims, *self.twins], {"role": "victim"}
         record = measured(
-            self, outcomes, experiment, self.victims[0], verdict, {"role": "victim"}, needed
+            self, outcomes, experiment, self.victims[0], self.victim_verdict, fields, needed
         )
         if record["role"] == "victim":
             accuracies = [outcomes[stage].value["accuracy"] for stage in needed]

@@ -36,4 +36,4 @@ BENCHMARK = Benchmark(
 )
 
 if __name__ == "__main__":
-    main(BENCHMARK)
+    main(BENCHMARK, removals=["finetune", "int8"], removal_of=["soft"])

@@ -25,6 +25,8 @@ from experiments.schemes import SETS
 from experiments.stages import Failure
 
 FLAGS = flags.FLAGS
+# The victim and copies whose evidence is drawn; colours do not tell many more apart.
+_CURVES = 5
 
 
 def define_flags(data, default, more):
@@ -198,21 +200,35 @@ def figures(owner, cells, outcomes, output, experiment):
         file = f"{name}-{found.folder.name}.npz"
         shutil.copyfile(found.folder / f"{name}.npz", output / file)
         records.append({**place, "figure": name, "file": file, "title": f"{title}; {words}"})
-    verdicts = {"victim": owner.verdict(owner.victims[0], ""), **owner.innocent_verdicts}
-    verdicts |= {cell.role: cell.verdict for cell in cells if not cell.attack}
-    curves = []
-    for role, stage in verdicts.items():
-        found = outcomes[stage]
-        path = None if isinstance(found, Failure) else found.value["evidence_path"]
-        if path:
-            p_values = [min(1.0, math.exp(-e)) for e in path]
-            queries = [2 * (i + 1) for i in range(len(path))]
-            curves.append({"name": role, "queries": queries, "p_value": p_values})
+    curves = _evidence_curves(owner, cells, outcomes)
     if curves:
         title, alpha = f"Evidence over the queries; {words}", owner.benchmark.alpha
         figure = {"figure": "evidence", "curves": curves, "alpha": alpha, "title": title}
         records.append({**place, **figure})
     return records
+
+
+def _evidence_curves(owner, cells, outcomes):
+    """The p-value over the queries: of the victim, of some copies, of the worst innocent model."""
+
+    def curve(name, stage):
+        path = outcomes[stage].value["evidence_path"]
+        p_values = [min(1.0, math.exp(-e)) for e in path]
+        return {
+            "name": name,
+            "queries": [2 * (i + 1) for i in range(len(path))],
+            "p_value": p_values,
+        }
+
+    def drawn(verdicts):
+        curves = [curve(*one) for one in verdicts if not isinstance(outcomes[one[1]], Failure)]
+        return [one for one in curves if one["p_value"]]
+
+    copies = [(cell.role, cell.verdict) for cell in cells if not cell.attack]
+    innocent = drawn(owner.innocent_verdicts.items())
+    worst = sorted(innocent, key=lambda one: min(one["p_value"]))[:1]
+    worst = [{**one, "name": "worst innocent"} for one in worst]
+    return drawn([("victim", owner.victim_verdict), *copies])[:_CURVES] + worst
 
 
 def check(records):

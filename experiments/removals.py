@@ -17,6 +17,8 @@ from experiments import words
 from experiments.extractions import accepted_fields
 
 LABELS = 0.1
+# A new last layer takes more passes over few labels than an old one.
+_NEW_HEAD = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,16 +101,18 @@ REMOVALS = {
     # FTAL, FTLL, RTAL and RTLL of the literature.
     "finetune": Removal(removal.FineTuning),
     "finetune last": Removal(removal.FineTuning, {"layers": "last"}),
-    "retrain": Removal(removal.FineTuning, {"new_head": True}),
-    "retrain last": Removal(removal.FineTuning, {"layers": "last", "new_head": True}),
+    "retrain": Removal(removal.FineTuning, {"new_head": True, "epochs": _NEW_HEAD}),
+    "retrain last": Removal(
+        removal.FineTuning, {"layers": "last", "new_head": True, "epochs": _NEW_HEAD}
+    ),
     "fine-prune": Removal(removal.FinePruning),
     "noise": Removal(removal.WeightNoise, labelled=False),
     "round": Removal(removal.WeightRounding, labelled=False),
     "transfer": Removal(TransferAndBack, labelled=False),
     "regularize": Removal(removal.RegularizedRetraining),
-    "distill": Removal(removal.Distillation),
+    "distill": Removal(removal.Distillation, {"alpha": 1.0}, labelled=False),
     "neural cleanse": Removal(removal.NeuralCleanse),
-    "unlearn": Removal(removal.AdversarialUnlearning),
+    "unlearn": Removal(removal.AdversarialUnlearning, {"epochs": _NEW_HEAD}),
     "overwrite": Removal(OwnMark),
     "disentangle": Removal(removal.Disentangling),
     # At the input.

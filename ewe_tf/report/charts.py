@@ -28,11 +28,17 @@ def _describe(record):
     return f"{record['role']}{', ' + attack if attack else ''}, seed {record['seed']}"
 
 
-def _look(record, schemes, roles):
+def _parties(roles):
+    """A word for each role: itself, or where markers do not suffice, one for all copies."""
+    kept = roles if len(roles) <= len(MARKERS) else ("victim", *records_lib.INNOCENT_ROLES)
+    return {role: role if role in kept else "stolen copy" for role in roles}
+
+
+def _look(record, schemes, party, parties):
     """Series, marker, size and hollowness of a model in the scatter."""
     hollow = bool(record.get("attack"))
     if len(schemes) == 1:
-        return 0, MARKERS[roles.index(record["role"]) % len(MARKERS)], 5, hollow
+        return 0, MARKERS[parties.index(party)], 5, hollow
     if record["role"] in records_lib.INNOCENT_ROLES:
         return 5, "circle", 1.8, False
     scheme = schemes.index(record["scheme"])
@@ -48,9 +54,10 @@ def _shape(scheme):
 def accuracy_against_mark(records):
     """What does the thief pay? Accuracy across, held-out rate upwards, a point a model.
 
-    One scheme: the shape is the role. Several: colour and shape are the scheme, victims are
-    larger, innocent models small grey dots. Models that went through a removal attack are
-    hollow. Returns markup, or None if no record has both figures.
+    One scheme: the shape is the role, all copies having one where there are many. Several:
+    colour and shape are the scheme, victims are larger, innocent models small grey dots. Models
+    that went through a removal attack are hollow. Returns markup, or None if no record has both
+    figures.
     """
     known = [
         record
@@ -60,7 +67,8 @@ def accuracy_against_mark(records):
     if not known:
         return None
     schemes = list(dict.fromkeys(record["scheme"] for record in known))
-    roles = _roles(known)
+    party_of = _parties(_roles(known))
+    parties = list(dict.fromkeys(party_of.values()))
     accuracies = [record["accuracy"] for record in known]
     room = max(0.01, (max(accuracies) - min(accuracies)) * 0.06)
     low, high = max(0, min(accuracies) - room), min(1, max(accuracies) + room)
@@ -68,7 +76,7 @@ def accuracy_against_mark(records):
     upwards = Axis(-4, 104, "held-out triggers (%)", ticks=(0, 25, 50, 75, 100))
     chart = Chart(across, upwards, "Accuracy against the rate on held-out triggers")
     for record in known:
-        series, kind, size, hollow = _look(record, schemes, roles)
+        series, kind, size, hollow = _look(record, schemes, party_of[record["role"]], parties)
         chart.point(
             100 * record["accuracy"],
             100 * record["rate_held_out"],
@@ -80,7 +88,7 @@ def accuracy_against_mark(records):
             f"{percent(record['accuracy'])} %, rate {percent(record['rate_held_out'])} %",
         )
     if len(schemes) == 1:
-        entries = [(0, MARKERS[i % len(MARKERS)], False, role) for i, role in enumerate(roles)]
+        entries = [(0, MARKERS[i], False, party) for i, party in enumerate(parties)]
     else:
         entries = [(i, _shape(i), False, name) for i, name in enumerate(schemes)]
     if any(record.get("attack") for record in known):

@@ -20,6 +20,7 @@ and, where known (null or absent otherwise),
     accuracy       on the clean test set, in [0, 1]
     rate_key       share of the key's selected triggers answered with the target class
     rate_held_out  the same for held-out triggers of the key's rule
+    rate_controls  share of the key's matched controls answered with the target class
     n              how many triggers were asked for `rate_held_out`
     rate_low, rate_high
                    the 95 % interval of `rate_held_out`
@@ -64,7 +65,9 @@ ROLES = ("victim", "twin", "label-only", "soft", "other architecture", "innocent
 INNOCENT_ROLES = ("twin", "innocent")
 _REQUIRED = {"experiment": str, "dataset": str, "scheme": str, "seed": int, "role": str}
 _SHARES = ("accuracy", "twin_accuracy", "rate_key", "rate_held_out", "p_value")
-_OF_REMOVAL = ("labels", "cost", "stolen_rate", "scratch_accuracy", "needed_accuracy")
+_MEANS = (
+    "rate_controls", "labels", "cost", "stolen_rate", "scratch_accuracy", "needed_accuracy",
+)  # fmt: skip
 FIGURES = ("triggers", "features", "evidence")
 
 
@@ -158,9 +161,9 @@ def summarise(records):
         `seeds`, for each of accuracy, rate_key and rate_held_out its mean, `_sd` (sample
         standard deviation, null for one model), `_min` and `_max`; the smallest `rate_low` and
         the largest `rate_high`; the largest `p_value`, the median `queries`, and `evidence` and
-        `verdicts`: how many decisions were "evidence", out of how many. After an attack also the
-        means of labels, cost, stolen_rate, scratch_accuracy and needed_accuracy, and
-        `succeeded` and `tried`. Ordered by experiment, data set and scheme as they came, then
+        `verdicts`: how many decisions were "evidence", out of how many; the means of rate_controls
+        and, after an attack, of labels, cost, stolen_rate, scratch_accuracy and needed_accuracy,
+        and `succeeded` and `tried`. Ordered by experiment, data set and scheme as they came, then
         role.
     """
     rows = []
@@ -178,7 +181,7 @@ def summarise(records):
                 row[f"{field}_sd"] = statistics.stdev(known) if len(known) > 1 else None
                 row[f"{field}_min"] = min(known, default=None)
                 row[f"{field}_max"] = max(known, default=None)
-            for field in _OF_REMOVAL:
+            for field in _MEANS:
                 known = values(part, field)
                 row[field] = statistics.fmean(known) if known else None
             row["rate_low"] = min(values(part, "rate_low"), default=None)

@@ -6,8 +6,9 @@ from ewe_tf.report.table import percent
 
 WORDS = (
     "Each cell: the share of held-out triggers that the copy answers with the target, before and "
-    "after; the verdict (● recognised, ◐ some recognised, ○ no evidence); and the accuracy that "
-    "is left, with its change in points. The copy needs half of what it had over a model trained "
+    "after; the verdict (● recognised, ◐ some recognised, ○ no evidence); the share of matched "
+    "controls that it answers so, which must be smaller; and the accuracy that is left, with its "
+    "change in points. The copy needs half of what it had over a model trained "
     "from scratch on the labels spent, or the theft was not worth it. ✗ removed: the verdict fell "
     "and the copy has what it needs. ✓ held: still evidence. ✓ too costly: the verdict fell and "
     "so did the accuracy."
@@ -73,9 +74,11 @@ def _cell(row):
     before = "" if row["stolen_rate"] is None else f"{percent(row['stolen_rate'])} → "
     sign = verdict_sign(row) if row["verdicts"] else ""
     lost = "" if row["cost"] is None else f" ({-row['cost']:+.1f})".replace("-", "−")
+    controls = row["rate_controls"]
+    controls = "" if controls is None else f"controls {percent(controls, 0)}, "
     return (
         f"<td>{before}{_percent(row['rate_held_out'])} {sign}"
-        f"<small>acc. {_percent(row['accuracy'])}{lost}</small>{_outcome(row)}</td>"
+        f"<small>{controls}acc. {_percent(row['accuracy'])}{lost}</small>{_outcome(row)}</td>"
     )
 
 
