@@ -9,7 +9,8 @@ class Benchmark:
 
     Attributes:
         task: name of the data set.
-        source: name of the data set that triggers come from; `None` for the task itself.
+        source: name of the data set that triggers come from; a dict, the settings of a
+            `NaturalAttribute` of the task's own classes; `None` for a class of the task.
         architecture: of the victim and of the thief who knows it.
         other: of the thief who does not, and of half of the strangers. The owner never uses it.
         in_house: the second architecture of the owner's in-house models.
@@ -24,7 +25,7 @@ class Benchmark:
     """
 
     task: str
-    source: str | None
+    source: str | dict | None
     architecture: str
     other: str
     in_house: str

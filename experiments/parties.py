@@ -207,7 +207,9 @@ def _scheme(config, part, innocents):
     scheme = dict(config["scheme"])
     name = scheme.pop("name")
     source = config["data"]["source"]
-    if source is not None:
+    if isinstance(source, dict):
+        source = ewe_tf.NaturalAttribute(**source)
+    elif source is not None:
         source = _source(source, part.input_shape, 10_000)
     arguments = {"source": source, "innocents": innocents, **scheme}
     if isinstance(arguments.get("rehearsal"), dict):
