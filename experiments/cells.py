@@ -100,7 +100,7 @@ class Owner:
                     **self.common, "architecture": b.architecture,
                     "scheme": {**arguments, **more}, "seed": 1000 * self.seed + number,
                 },
-                self.in_house,
+                self.in_house if scheme.in_house else {},
                 f"victim {number + 1}, {self.scheme}",
                 f"victim {self.scheme}",
             )

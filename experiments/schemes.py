@@ -40,12 +40,14 @@ class Scheme:
             `arguments` have the last word.
         unrehearsed: what the second victim does otherwise. Only its accuracy is asked, for the
             price, and that no rehearsal changes.
+        in_house: whether the owner's in-house models take part in the marking.
         victim, judged, verdict, pictures: stage functions; no pictures with `None`.
     """
 
     arguments: Mapping
     of_data: Callable = _ewe
     unrehearsed: Mapping = dataclasses.field(default_factory=lambda: {"rehearsal": False})
+    in_house: bool = True
     victim: Callable = parties.victim
     judged: Callable = parties.judged
     verdict: Callable = parties.verdict
@@ -70,6 +72,7 @@ SCHEMES = {
         {"name": "static"},
         _nothing,
         unrehearsed={},
+        in_house=False,
         victim=_signals.victim,
         judged=_signals.judged,
         verdict=_signals.verdict,

@@ -86,6 +86,21 @@ def test_photos_are_neither_task_nor_source():
 
 
 @pytest.mark.slow
+def test_a_scheme_without_triggers_has_verdicts_and_no_rates(cache):
+    trained = dataclasses.replace(SMALL, training={**SMALL.training, "epochs": 20})
+    owner = Owner(trained, "DynaMarks", 0)
+    owner.__dict__["strangers"] = {"stranger0": owner.twins[1]}
+    outcomes = run(owner.stages(), cache, progress=QUIET)
+    victim, innocent = owner.records(outcomes, "test")
+    assert victim["decision"] == "evidence" and innocent["decision"] == "no evidence"
+    assert victim["rate_held_out"] is None and victim["p_value"] < 1e-3
+    # Answers keep their top class, so that the first model pays nothing: it is its own twin.
+    assert outcomes[owner.victims[0]].value["accuracy"] == pytest.approx(
+        outcomes[owner.twins[0]].value["accuracy"]
+    )
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", extractions.EXTRACTIONS)
 def test_every_extraction_sends_what_it_says(owner, cache, name):
     stolen(owner, name, cache)
