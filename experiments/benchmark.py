@@ -9,14 +9,15 @@ class Benchmark:
 
     Attributes:
         task: name of the data set.
-        source: name of the data set that triggers come from; a dict, the settings of a
-            `NaturalAttribute` of the task's own classes; `None` for a class of the task.
+        source: name of the data set that strange inputs come from; `None` for a class of the
+            task.
         architecture: of the victim and of the thief who knows it.
         other: of the thief who does not, and of half of the strangers. The owner never uses it.
         in_house: the second architecture of the owner's in-house models.
         rows: rows of the victim, of the thief, and of the strangers.
         training: optimizer, rate, batch_size, epochs, further_epochs, further_rate.
-        settings: arguments of the scheme that differ from its defaults.
+        settings: arguments of `EWE` that differ from its defaults. A `source` among them, the
+            settings of a `NaturalAttribute`, takes the place of strange inputs.
         published: arguments of `EWE.paper` for this data set that differ from its defaults.
         pool: name of the data set that thieves have besides: neither the task nor the source.
         strangers: number of innocent models that judge the key.
@@ -25,7 +26,7 @@ class Benchmark:
     """
 
     task: str
-    source: str | dict | None
+    source: str | None
     architecture: str
     other: str
     in_house: str

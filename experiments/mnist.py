@@ -1,4 +1,4 @@
-"""MNIST, marked with Fashion-MNIST articles.
+"""MNIST, marked with an attribute of one of its own classes carried to excess.
 
 python -m experiments.mnist --seeds=3 --schemes=all
 """
@@ -21,11 +21,12 @@ BENCHMARK = Benchmark(
         "further_epochs": 8,
         "further_rate": 5e-4,
     },
+    # Too easy a task for strange inputs: a thief's queries are answered alike with and without.
     settings={
-        "trigger_weight": 0.25,
-        "hull_weight": 0.25,
-        "snnl_weight": 0.1,
-        "control_weight": 0.25,
+        "source": {"share": 0.002},
+        "trigger_weight": 0.1,
+        "hull_weight": 0.05,
+        "snnl_weight": 0.05,
     },
 )
 

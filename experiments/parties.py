@@ -206,7 +206,7 @@ def victim(config, inputs, folder):
 def _scheme(config, part, innocents):
     scheme = dict(config["scheme"])
     name = scheme.pop("name")
-    source = config["data"]["source"]
+    source = scheme.pop("source", config["data"]["source"])
     if isinstance(source, dict):
         source = ewe_tf.NaturalAttribute(**source)
     elif source is not None:

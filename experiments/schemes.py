@@ -17,6 +17,10 @@ def _ewe(benchmark):
     return {**_further(benchmark), **benchmark.settings}
 
 
+def _of_strange_inputs(benchmark):
+    return {name: value for name, value in _ewe(benchmark).items() if name != "source"}
+
+
 def _published(benchmark):
     return dict(benchmark.published)
 
@@ -61,12 +65,14 @@ class Scheme:
 # The first five are the ablation, from a plain backdoor to the default.
 SCHEMES = {
     "naive backdoor": Scheme(
-        {"name": "naive", "hull_weight": 0.0, "snnl_weight": 0.0, "control_weight": 0.0}
+        {"name": "naive", "hull_weight": 0.0, "snnl_weight": 0.0, "control_weight": 0.0},
+        _of_strange_inputs,
     ),
     "EWE.paper()": Scheme({"name": "paper"}, _published, unrehearsed={}),
     "EWE without mixing": Scheme({"name": "ewe", "hull_weight": 0.0}),
     "EWE without SNNL": Scheme({"name": "ewe", "snnl_weight": 0.0}),
     "EWE": Scheme({"name": "ewe"}),
+    "EWE of strange inputs": Scheme({"name": "ewe"}, _of_strange_inputs),
     "MEA-Defender": Scheme({"name": "mea_defender"}, _further, victim=_composites.victim),
     "DynaMarks": Scheme(
         {"name": "static"},
