@@ -9,8 +9,6 @@ from absl import flags
 from benchmarks._machine import machine
 from ewe_tf import report
 
-_OUTPUT = flags.DEFINE_string("output", None, "A JSON file to write the results to.")
-
 
 def finish(results, columns):
     """Prints the results as a table, and writes `--output`.
@@ -24,10 +22,10 @@ def finish(results, columns):
     name = pathlib.Path(sys.argv[0]).stem
     where = machine()
     print(json.dumps(where))
-    if _OUTPUT.value:
+    if flags.FLAGS.output:
         command = f"python -m benchmarks.{name} {' '.join(sys.argv[1:])}"
         found = {"benchmark": name, "command": command, "machine": where, "results": results}
-        pathlib.Path(_OUTPUT.value).write_text(json.dumps(found, indent=1) + "\n")
+        pathlib.Path(flags.FLAGS.output).write_text(json.dumps(found, indent=1) + "\n")
 
 
 def numbers(key, digits):

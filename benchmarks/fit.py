@@ -24,16 +24,10 @@ from absl import flags
 from benchmarks import _children
 from benchmarks import _output
 
+FLAGS = flags.FLAGS
+
 _ALWAYS = ("plain", "plain, rows of EWE", "EWE")
 _ONCE = ("EWE, in-house models", "published")
-
-_NETWORK = flags.DEFINE_string("network", "small_cnn", "An architecture of ewe_tf.models.")
-_ROWS = flags.DEFINE_integer("rows", 20_000, "Rows of the task's data.", lower_bound=1000)
-_EPOCHS = flags.DEFINE_integer("epochs", 10, "Epochs of task training.", lower_bound=1)
-_FURTHER = flags.DEFINE_integer("further_epochs", 5, "Epochs of the mark.", lower_bound=1)
-_BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Task rows of a step.", lower_bound=32)
-_REPETITIONS = flags.DEFINE_integer("repetitions", 3, "Rounds.", lower_bound=1)
-_LONG = flags.DEFINE_bool("long", True, f"Also, once each: {'; '.join(_ONCE)}.")
 
 
 def measure(settings, repetitions, once):
@@ -83,15 +77,27 @@ def _result(name, rounds, settings):
     }
 
 
+def define_flags():
+    """The flags of this program."""
+    flags.DEFINE_string("network", "small_cnn", "An architecture of ewe_tf.models.")
+    flags.DEFINE_integer("rows", 20_000, "Rows of the task's data.", lower_bound=1000)
+    flags.DEFINE_integer("epochs", 10, "Epochs of task training.", lower_bound=1)
+    flags.DEFINE_integer("further_epochs", 5, "Epochs of the mark.", lower_bound=1)
+    flags.DEFINE_integer("batch_size", 128, "Task rows of a step.", lower_bound=32)
+    flags.DEFINE_integer("repetitions", 3, "Rounds.", lower_bound=1)
+    flags.DEFINE_bool("long", True, f"Also, once each: {'; '.join(_ONCE)}.")
+    flags.DEFINE_string("output", None, "A JSON file to write the results to.")
+
+
 def main(_):
     settings = {
-        "network": _NETWORK.value,
-        "rows": _ROWS.value,
-        "epochs": _EPOCHS.value,
-        "further_epochs": _FURTHER.value,
-        "batch_size": _BATCH_SIZE.value,
+        "network": FLAGS.network,
+        "rows": FLAGS.rows,
+        "epochs": FLAGS.epochs,
+        "further_epochs": FLAGS.further_epochs,
+        "batch_size": FLAGS.batch_size,
     }
-    results = measure(settings, _REPETITIONS.value, _ONCE if _LONG.value else ())
+    results = measure(settings, FLAGS.repetitions, _ONCE if FLAGS.long else ())
     columns = {
         "training": lambda entry: entry["training"],
         "rounds": lambda entry: str(entry["rounds"]),
@@ -109,4 +115,5 @@ def main(_):
 
 
 if __name__ == "__main__":
+    define_flags()
     app.run(main)

@@ -28,10 +28,9 @@ from ewe_tf.watermarks.making import make_rule
 from ewe_tf.watermarks.paper_rule import make_paper_rule
 from ewe_tf.watermarks.paper_rule import weighted_layers
 
-_SHAPE, _TARGET, _RANGE, _STEPS = (28, 28, 1), 3, (0.0, 1.0), 65
+FLAGS = flags.FLAGS
 
-_KEYS = flags.DEFINE_integer("keys", 500, "Triggers to make.", lower_bound=1)
-_REPETITIONS = flags.DEFINE_integer("repetitions", 5, "Times each is made.", lower_bound=1)
+_SHAPE, _TARGET, _RANGE, _STEPS = (28, 28, 1), 3, (0.0, 1.0), 65
 
 
 def rules():
@@ -92,6 +91,13 @@ def measure(keys, repetitions):
     return results
 
 
+def define_flags():
+    """The flags of this program."""
+    flags.DEFINE_integer("keys", 500, "Triggers to make.", lower_bound=1)
+    flags.DEFINE_integer("repetitions", 5, "Times each is made.", lower_bound=1)
+    flags.DEFINE_string("output", None, "A JSON file to write the results to.")
+
+
 def main(_):
     columns = {
         "rule": lambda entry: entry["rule"],
@@ -100,8 +106,9 @@ def main(_):
         "s": _output.numbers("seconds", 2),
         "worst": _output.numbers("seconds_worst", 2),
     }
-    _output.finish(measure(_KEYS.value, _REPETITIONS.value), columns)
+    _output.finish(measure(FLAGS.keys, FLAGS.repetitions), columns)
 
 
 if __name__ == "__main__":
+    define_flags()
     app.run(main)

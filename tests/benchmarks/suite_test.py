@@ -1,0 +1,27 @@
+import importlib.util
+import json
+
+import pytest
+
+from benchmarks import suite
+
+
+def test_every_part_is_a_program():
+    for part in [*suite.PARTS, "original"]:
+        assert importlib.util.find_spec(f"benchmarks.{part}")
+    assert list(suite.commands(["step"], None, None)) == ["step"]
+    assert suite.commands([], "a", "b") == {
+        "original": ["benchmarks.original", "--original=a", "--python=b"]
+    }
+
+
+def test_a_part_that_fails_gives_nothing(tmp_path, capfd):
+    assert suite.run("nonsense", ["benchmarks.nonsense"], tmp_path) is None
+    assert "No module named" in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_results_come_as_json(tmp_path):
+    found = suite.run("triggers", ["benchmarks.triggers", "--keys=2", "--repetitions=1"], tmp_path)
+    assert {entry["keys"] for entry in found["results"]} == {2}
+    assert found["machine"]["cores"] >= 1 and json.dumps(found)
