@@ -21,9 +21,9 @@ def test_every_step_trains():
 
     contestants = steps("small_cnn", 32, (8, 8, 1))
     assert {name: rows for name, (rows, _) in contestants.items()} == {
-        "plain": 80,
+        "plain": 96,
         "plain, task rows": 32,
-        "EWE": 80,
+        "EWE": 96,
         "published": 32,
         "published, pair": 64,
     }
