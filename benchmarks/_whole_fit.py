@@ -20,15 +20,16 @@ _OPTIMIZER, _LOSS = "adam", "sparse_categorical_crossentropy"
 def train(contestant, network, rows, epochs, further_epochs, batch_size):
     """Trains; returns a dict of seconds and of megabytes."""
     x, y = learnable(rows, _SHAPE)
-    source, _ = learnable(6000, _SHAPE, classes=1, seed=1)
+    source = learnable(6000, _SHAPE, seed=1)
     model = models.build(network, _SHAPE, 10, seed=0)
     model.compile(_OPTIMIZER, _LOSS, metrics=["accuracy"])
     if contestant == "plain, rows of EWE":
         x, y = _as_many_rows(x, y, epochs, further_epochs, batch_size)
     arguments = {"batch_size": batch_size, "verbose": 0}
+    others = source[0][source[1] == 0]
     schemes = {
-        "EWE": {"target": _TARGET, "innocents": 0, "rehearsal": False},
-        "EWE, in-house models": {"target": _TARGET},
+        "EWE": {"source": others, "target": _TARGET, "innocents": 0, "rehearsal": False},
+        "EWE, in-house models": {"source": source},
     }
     before = _forget_peak()
     wall, processor = time.perf_counter(), time.process_time()
@@ -36,9 +37,9 @@ def train(contestant, network, rows, epochs, further_epochs, batch_size):
         model.fit(x, y, epochs=epochs + further_epochs, **arguments)
     else:
         if contestant == "published":
-            scheme = ewe_tf.EWE.paper(source=source, target=_TARGET, epochs=further_epochs)
+            scheme = ewe_tf.EWE.paper(source=others, target=_TARGET, epochs=further_epochs)
         else:
-            scheme = ewe_tf.EWE(source=source, epochs=further_epochs, **schemes[contestant])
+            scheme = ewe_tf.EWE(epochs=further_epochs, **schemes[contestant])
         ewe_tf.fit(model, x, y, watermark=scheme, epochs=epochs, seed=0, **arguments)
     return {
         "seconds": time.perf_counter() - wall,
