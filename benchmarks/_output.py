@@ -15,9 +15,9 @@ def finish(results, columns):
 
     Args:
         results: list of dicts, one for each row.
-        columns: dict from a column's title to a function from a result to its text.
+        columns: dict from a column's title to the field that it shows, or to `(field, digits)`.
     """
-    rows = [[text(entry) for text in columns.values()] for entry in results]
+    rows = [[_text(entry, field) for field in columns.values()] for entry in results]
     print(report.text_table(list(columns), rows))
     name = pathlib.Path(sys.argv[0]).stem
     where = machine()
@@ -28,11 +28,9 @@ def finish(results, columns):
         pathlib.Path(flags.FLAGS.output).write_text(json.dumps(found, indent=1) + "\n")
 
 
-def numbers(key, digits):
-    """Function from a result to the number under `key`, a dash where there is none."""
-
-    def text(entry):
-        value = entry.get(key)
-        return "-" if value is None else f"{value:.{digits}f}"
-
-    return text
+def _text(entry, field):
+    field, digits = field if isinstance(field, tuple) else (field, None)
+    value = entry.get(field)
+    if value is None:
+        return "-"
+    return str(value) if digits is None else f"{value:.{digits}f}"

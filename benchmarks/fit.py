@@ -99,17 +99,17 @@ def main(_):
     }
     results = measure(settings, FLAGS.repetitions, _ONCE if FLAGS.long else ())
     columns = {
-        "training": lambda entry: entry["training"],
-        "rounds": lambda entry: str(entry["rounds"]),
-        "s": _output.numbers("seconds", 1),
-        "of plain": _output.numbers("of_plain", 2),
-        "of plain, rows of EWE": _output.numbers("of_plain_rows_of_EWE", 2),
-        "CPU s": _output.numbers("processor_seconds", 1),
-        "CPU of plain": _output.numbers("processor_of_plain", 2),
-        "peak MB": _output.numbers("megabytes_peak", 0),
-        "peak of plain": _output.numbers("peak_of_plain", 2),
-        "added MB": _output.numbers("megabytes_added", 0),
-        "added of plain": _output.numbers("added_of_plain", 2),
+        "training": "training",
+        "rounds": "rounds",
+        "s": ("seconds", 1),
+        "of plain": ("of_plain", 2),
+        "of plain, rows of EWE": ("of_plain_rows_of_EWE", 2),
+        "CPU s": ("processor_seconds", 1),
+        "CPU of plain": ("processor_of_plain", 2),
+        "peak MB": ("megabytes_peak", 0),
+        "peak of plain": ("peak_of_plain", 2),
+        "added MB": ("megabytes_added", 0),
+        "added of plain": ("added_of_plain", 2),
     }
     _output.finish(results, columns)
 

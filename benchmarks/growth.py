@@ -187,16 +187,18 @@ def main(_):
     if FLAGS.plot:
         plot(results, FLAGS.plot)
     found = [
-        {"curve": curve, "contestant": contestant, "points": points, "exponent": exponent(points)}
+        {
+            "curve": curve,
+            "words": CURVES[curve][2],
+            "contestant": contestant,
+            "points": points,
+            "seconds": ", ".join(f"{x}: {y:.3g}" for x, y in points),
+            "exponent": exponent(points),
+        }
         for (curve, contestant), points in lines(results).items()
     ]
-    columns = {
-        "curve": lambda entry: CURVES[entry["curve"]][2],
-        "contestant": lambda entry: entry["contestant"],
-        "seconds": lambda entry: ", ".join(f"{x}: {y:.3g}" for x, y in entry["points"]),
-        "exponent": _output.numbers("exponent", 2),
-    }
-    _output.finish(found, columns)
+    columns = {"curve": "words", "contestant": "contestant", "seconds": "seconds"}
+    _output.finish(found, {**columns, "exponent": ("exponent", 2)})
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def main(_):
         {"part": part, "seconds": value, "repetitions": FLAGS.repetitions}
         for part, value in seconds.items()
     ]
-    columns = {"part": lambda entry: entry["part"], "s": _output.numbers("seconds", 3)}
+    columns = {"part": "part", "s": ("seconds", 3)}
     _output.finish(results, columns)
 
 

@@ -121,10 +121,10 @@ def main(_):
     finally:
         original.close()
     columns = {
-        "work": lambda entry: entry["work"],
-        "theirs s": _output.numbers("theirs_seconds", 3),
-        "ours s": _output.numbers("ours_seconds", 3),
-        "times faster": _output.numbers("times_faster", 1),
+        "work": "work",
+        "theirs s": ("theirs_seconds", 3),
+        "ours s": ("ours_seconds", 3),
+        "times faster": ("times_faster", 1),
     }
     _output.finish(results, columns)
 

@@ -98,14 +98,14 @@ def main(_):
         for network in FLAGS.network:
             results += measure(network, FLAGS.batch_size, FLAGS.repetitions, folder)
     columns = {
-        "network": lambda entry: entry["network"],
-        "batch": lambda entry: str(entry["batch_size"]),
-        "server": lambda entry: entry["server"],
-        "ms": _output.numbers("milliseconds", 2),
-        "95 %": _output.numbers("milliseconds_95", 2),
-        "of model.export": _output.numbers("of_model_export", 2),
-        "export s": _output.numbers("export_seconds", 1),
-        "MB": _output.numbers("megabytes", 2),
+        "network": "network",
+        "batch": "batch_size",
+        "server": "server",
+        "ms": ("milliseconds", 2),
+        "95 %": ("milliseconds_95", 2),
+        "of model.export": ("of_model_export", 2),
+        "export s": ("export_seconds", 1),
+        "MB": ("megabytes", 2),
     }
     _output.finish(results, columns)
 

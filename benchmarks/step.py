@@ -168,16 +168,16 @@ def main(_):
             print(f"{network}, batch size {batch_size} ...", flush=True)
             results += measure(network, batch_size, shape, FLAGS.repetitions, FLAGS.calls)
     columns = {
-        "network": lambda entry: entry["network"],
-        "batch": lambda entry: str(entry["batch_size"]),
-        "step": lambda entry: entry["step"],
-        "rows": lambda entry: str(entry["rows"]),
-        "ms": _output.numbers("milliseconds", 1),
-        "of plain": _output.numbers("of_plain", 2),
-        "of EWE": _output.numbers("of_EWE", 2),
-        "CPU ms": _output.numbers("processor_milliseconds", 1),
-        "CPU of plain": _output.numbers("processor_of_plain", 2),
-        "CPU of EWE": _output.numbers("processor_of_EWE", 2),
+        "network": "network",
+        "batch": "batch_size",
+        "step": "step",
+        "rows": "rows",
+        "ms": ("milliseconds", 1),
+        "of plain": ("of_plain", 2),
+        "of EWE": ("of_EWE", 2),
+        "CPU ms": ("processor_milliseconds", 1),
+        "CPU of plain": ("processor_of_plain", 2),
+        "CPU of EWE": ("processor_of_EWE", 2),
     }
     _output.finish(results, columns)
 

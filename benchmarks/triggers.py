@@ -107,12 +107,12 @@ def main(_):
         for entry in measure(network, FLAGS.keys, FLAGS.repetitions)
     ]
     columns = {
-        "network": lambda entry: entry["network"],
-        "rule": lambda entry: entry["rule"],
-        "keys": lambda entry: str(entry["keys"]),
-        "steps": lambda entry: str(entry["steps"]),
-        "s": _output.numbers("seconds", 2),
-        "CPU s": _output.numbers("processor_seconds", 2),
+        "network": "network",
+        "rule": "rule",
+        "keys": "keys",
+        "steps": "steps",
+        "s": ("seconds", 2),
+        "CPU s": ("processor_seconds", 2),
     }
     _output.finish(results, columns)
 

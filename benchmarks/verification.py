@@ -107,11 +107,11 @@ def define_flags():
 def main(_):
     results = [r for keys in FLAGS.keys for r in measure(keys, FLAGS.repetitions)]
     columns = {
-        "task": lambda entry: entry["task"],
-        "keys": lambda entry: str(entry["keys"]),
-        "queries": lambda entry: str(entry["queries"] or "-"),
-        "s": _output.numbers("seconds", 3),
-        "CPU s": _output.numbers("processor_seconds", 3),
+        "task": "task",
+        "keys": "keys",
+        "queries": "queries",
+        "s": ("seconds", 3),
+        "CPU s": ("processor_seconds", 3),
     }
     _output.finish(results, columns)
 
