@@ -4,7 +4,8 @@ python -m benchmarks.growth --output=growth.json --plot=growth.svg
 
 Every curve has medians of interleaved measurements on synthetic images, and for each contestant
 the exponent of the power law through its last two points: 1 is proportional. What starts with
-tracing (whole trainings, trigger generation) includes it.
+tracing (whole trainings, trigger generation) includes it. Seconds are those of the processor, all
+threads together, which depend less on what else the machine does.
 """
 
 import itertools
@@ -88,7 +89,7 @@ def by_task_rows(rows):
 
     def train(name):
         asked = {"contestant": name, "batch_size": 128, **settings}
-        return _children.ask("benchmarks._whole_fit", asked)["seconds"]
+        return _children.ask("benchmarks._whole_fit", asked)["processor_seconds"]
 
     return {name: lambda name=name: train(name) for name in ("plain", "EWE")}
 
@@ -117,7 +118,7 @@ def measure(names, repetitions):
                 seconds = {n: [run() for _ in range(repetitions)] for n, run in runs.items()}
             else:
                 timed = interleaved(contestants_at(point), repetitions, 1)
-                seconds = {n: rows[:, 0] for n, rows in timed.items()}
+                seconds = {n: rows[:, 1] for n, rows in timed.items()}
             for contestant, values in seconds.items():
                 entry = {"curve": name, "contestant": contestant, "at": point}
                 results.append({**entry, "seconds": float(np.median(values))})
@@ -162,7 +163,7 @@ def plot(results, path):
                 axis.plot(*zip(*points, strict=True), marker=next(markers), label=words)
         ticks = CURVES[name][1]
         axis.set(xscale="log", yscale="log", xticks=ticks, xticklabels=ticks)
-        axis.set(title=CURVES[name][2], ylabel="seconds")
+        axis.set(title=CURVES[name][2], ylabel="processor seconds")
         axis.minorticks_off()
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8, title="(exponent)", title_fontsize=7)
