@@ -16,6 +16,7 @@ they have NOT been run with the authors' code or with TensorFlow 1.14.
 import json
 import pathlib
 import subprocess
+import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -45,11 +46,13 @@ class Original:
 
     def __init__(self, folder, interpreter, batch_size):
         driver = pathlib.Path(__file__).with_name("_original_driver.py")
+        # A file, not a pipe: TensorFlow 1 says more than a pipe holds, and nobody reads it.
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (`close` does)
         self._process = subprocess.Popen(
             [interpreter, str(driver), str(folder), str(batch_size)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._said,
             text=True,
         )
         self.versions = self._answer()
@@ -64,12 +67,14 @@ class Original:
         """Ends the process."""
         self._process.kill()
         self._process.communicate()
+        self._said.close()
 
     def _answer(self):
         line = self._process.stdout.readline()
         if not line:
-            said = self._process.communicate()[1]
-            raise RuntimeError(f"The authors' code stopped: {said[-2000:]}")
+            self._process.wait()
+            self._said.seek(0)
+            raise RuntimeError(f"The authors' code stopped: {self._said.read()[-2000:]}")
         return json.loads(line)
 
 
