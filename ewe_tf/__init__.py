@@ -13,6 +13,7 @@ _NAMES = {
     "EWE": "ewe_tf.watermarks",
     "Key": "ewe_tf.keys",
     "MEADefender": "ewe_tf.watermarks",
+    "NaturalAttribute": "ewe_tf.triggers.natural_attribute",
     "Oracle": "ewe_tf.oracle",
     "Protected": "ewe_tf.watermarks",
     "Rehearsal": "ewe_tf.watermarks",

@@ -8,10 +8,11 @@ import hashlib
 
 import numpy as np
 
-GENERATOR = 1
+GENERATOR = 2
 
-# Of the scheme's seeds: which one draws the source images, and which the controls.
-SPLIT, CONTROLS = 2, 6
+# Of the scheme's seeds: which one draws the source images, which the controls, and which the
+# scores that natural attributes are moved to.
+SPLIT, CONTROLS, SCORES = 2, 6, 7
 
 # At most this many source images are used for each purpose.
 MOST = {"training": 1000, "candidates": 1000, "held_out": 200}

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.keys import generator
+from ewe_tf.keys.attribute import principal_attributes
+from ewe_tf.keys.attribute import score_threshold
 from ewe_tf.keys.digest import array_digest
 from ewe_tf.keys.digest import json_digest
 
@@ -17,8 +19,9 @@ class Regeneration:
 
     Attributes:
         checks: tuple of `(what, holds, detail)`.
-        exact: whether triggers were compared bit for bit. If not (they were moved by gradient
-            ascent on the victim as it was before the mark, which is not at hand), they were
+        exact: whether triggers were compared bit for bit. If not, they were compared up to the
+            rounding of linear algebra (natural attributes), or (they were moved by gradient
+            ascent on the victim as it was before the mark, which is not at hand) they were
             found within the ascent's budget of images that were.
         seed_commitment: what the owner must have published before the beacon's value, or
             `None` for a key without a beacon.
@@ -57,7 +60,8 @@ def regenerate(key, images, classes=None):
     Sources that are used as they are give every trigger and control bit for bit. Where triggers
     were moved by gradient ascent, their controls are compared bit for bit, and the triggers are
     to lie within the ascent's budget of the patched images; the ascent itself would take the
-    victim as it was before the mark.
+    victim as it was before the mark. Natural attributes are found again in the training inputs,
+    and the triggers are to be equal up to rounding.
 
     What this shows: the held-out triggers are those that the seed draws from the source, with no
     choice left but that of the seed, the source and the class pair (and a beacon takes the
@@ -95,11 +99,12 @@ def regenerate(key, images, classes=None):
     expected = np.full_like(key.labels, origin["target"])
     labels = np.all(key.labels == expected) and np.all(key.held_out_labels == origin["target"])
     check("answers", labels, f"class {origin['target']} for every trigger")
-    exact = origin["budget"] is None
+    exact = origin["budget"] is None and origin["attribute"] is None
     sources = images[classes == origin["source_class"]]
+    seeds = generator.child_seeds(key.seed, generator.SCORES + 1)
+    attribute, sources = _attribute(origin, sources, len(images))
     if not check("rows", len(sources) > 0, f"{len(sources)} source images of the class"):
         return Regeneration(tuple(checks), exact, published)
-    seeds = generator.child_seeds(key.seed, generator.CONTROLS + 1)
     rows = generator.split_rows(sources, np.random.default_rng(seeds[generator.SPLIT]))
     kept = np.array(origin["kept"], np.int64)
     if not check(
@@ -109,18 +114,38 @@ def regenerate(key, images, classes=None):
         f"{len(kept)} different candidates",
     ):
         return Regeneration(tuple(checks), exact, published)
-    for name, drawn, triggers, controls in (
-        ("held-out", rows["held_out"], key.held_out, key.held_out_controls),
-        ("key", rows["candidates"][kept], key.triggers, key.controls),
+    for name, purpose, chosen, triggers, controls in (
+        ("held-out", "held_out", slice(None), key.held_out, key.held_out_controls),
+        ("key", "candidates", kept, key.triggers, key.controls),
     ):
-        originals = sources[drawn]
-        check(f"{name} triggers", *_triggers(origin, originals, triggers))
+        originals = sources[rows[purpose]]
+        changed = originals
+        if attribute is not None:
+            rng = np.random.default_rng(seeds[generator.SCORES])
+            scores = rng.uniform(*origin["attribute"]["reach"], len(originals))
+            changed = attribute.moved(originals, scores, origin["value_range"])
+        originals = originals[chosen]
+        check(f"{name} triggers", *_triggers(origin, changed[chosen], triggers))
         if origin["controls"] == "shuffled":
             rng = np.random.default_rng(seeds[generator.CONTROLS])
             originals = generator.shuffled_pixels(originals, rng)
         equal = np.array_equal(originals, controls)
         check(f"{name} controls", equal, "bit for bit" if equal else "differ")
     return Regeneration(tuple(checks), exact, published)
+
+
+def _attribute(origin, sources, rows):
+    """The natural attribute that a key's triggers exaggerate (or `None`), and their sources."""
+    stated = origin["attribute"]
+    if stated is None:
+        return None, sources
+    try:
+        found = principal_attributes(sources, stated["component"] + 1)[-1]
+    except ValueError:
+        return None, sources[:0]
+    found = found if stated["sign"] > 0 else found.reversed()
+    scores = found.scores(sources)
+    return found, sources[scores <= score_threshold(scores, stated["share"], rows)]
 
 
 def _triggers(origin, originals, triggers):
@@ -130,6 +155,10 @@ def _triggers(origin, originals, triggers):
         originals = generator.pasted(originals, patch["size"], patch["value"], origin["position"])
     if originals.shape != triggers.shape:
         return False, f"{len(triggers)} in the key, {len(originals)} drawn"
+    if origin["attribute"] is not None:
+        off = float(np.max(np.abs(originals - triggers), initial=0.0))
+        close = off <= _ROUNDING
+        return close, f"{'equal but for rounding' if close else 'differ'}, by up to {off:.2g}"
     if origin["budget"] is None:
         different = int(np.sum(np.any((originals != triggers).reshape(len(triggers), -1), axis=1)))
         equal = different == 0
@@ -150,10 +179,15 @@ def _origin(key):
         )
     names = {
         "generator", "images", "classes", "source_class", "target", "kept", "patch", "position",
-        "budget", "controls", "value_range", "beacon",
+        "budget", "controls", "value_range", "beacon", "attribute",
     }  # fmt: skip
     if not isinstance(origin, dict) or set(origin) != names:
         raise ValueError(f"The key's `origin` must state {sorted(names)}")
+    stated = origin["attribute"]
+    if stated is not None and not (
+        isinstance(stated, dict) and set(stated) == {"component", "sign", "share", "reach"}
+    ):
+        raise ValueError(f"The key's `origin` states no natural attribute: {stated!r:.80}")
     if origin["generator"] != generator.GENERATOR:
         raise ValueError(
             f"The key was made by generator {origin['generator']!r}; this ewe_tf repeats "

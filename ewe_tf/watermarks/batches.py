@@ -27,7 +27,7 @@ class Layout:
         return self.task + self.triggers + self.targets + self.controls
 
 
-def mixed_batches(data, triggers, target, layout, replicas, seed, controls=None):
+def mixed_batches(data, triggers, target, layout, replicas, seed, controls=None, relabel=None):
     """Batches for `EntangledTrainer`.
 
     Each batch is one block of `layout` for each replica, in turn, so that a strategy which cuts
@@ -42,6 +42,7 @@ def mixed_batches(data, triggers, target, layout, replicas, seed, controls=None)
         seed: seed of the order of triggers, targets and controls.
         controls: `(inputs, answers)`: control inputs `(n, ...)` and the probabilities
             `(n, classes)` that they are to be answered with; needed if the layout has any.
+        relabel: function `(x, y) -> y` of a batch of task rows with one-hot labels, or `None`.
 
     Returns:
         An endless dataset of `(x, y, weights)` with `replicas * layout.rows` rows; `y` is
@@ -59,7 +60,8 @@ def mixed_batches(data, triggers, target, layout, replicas, seed, controls=None)
         x, y, weights = task
         if data.sparse:
             y = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int64), data.num_classes)
-        blocks = [(x, tf.cast(y, tf.float32), weights)]
+        y = tf.cast(y, tf.float32)
+        blocks = [(x, y if relabel is None else relabel(x, y), weights)]
         blocks += [(rows, labels, tf.ones([tf.shape(rows)[0]])) for rows, labels in others]
         columns = (interleave(column, replicas) for column in zip(*blocks, strict=True))
         # A strategy must see the number of rows to cut batches, not the streams behind them.

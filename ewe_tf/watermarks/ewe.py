@@ -10,6 +10,7 @@ from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.losses.snnl import DISTANCES
 from ewe_tf.triggers import GradientAscent
+from ewe_tf.triggers import NaturalAttribute
 from ewe_tf.triggers import Patch
 from ewe_tf.versions import versions
 from ewe_tf.watermarks import in_house
@@ -43,7 +44,8 @@ class EWE:
 
     Args:
         source: what triggers are made from. `None`: a class of the task, chosen automatically;
-            an integer: that class; an array `(n, ...)` of the model's input shape: inputs from
+            an integer: that class; a `NaturalAttribute`: inputs of a class with one attribute
+            carried to excess; an array `(n, ...)` of the model's input shape: inputs from
             outside of the task; a pair `(inputs, labels)`: such inputs of several classes, of
             which one is chosen.
         target: the class that triggers are to be answered with, or `"auto"`.
@@ -60,9 +62,9 @@ class EWE:
         layers: names of the layers to entangle (`"backbone/conv5"` within a nested model);
             `None` for the last hidden one.
         distance: `"cosine"` or `"sqeuclidean"`.
-        patch: `Patch`, `None`, or `"auto"`: for sources in the task whose inputs have a height
+        patch: `Patch`, `None`, or `"auto"`: for classes of the task whose inputs have a height
             and a width.
-        ascent: `GradientAscent`, `None`, or `"auto"`: for sources in the task only.
+        ascent: `GradientAscent`, `None`, or `"auto"`: for classes of the task only.
         keys: number of triggers to keep as keys.
         rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
             become keys.
@@ -133,6 +135,11 @@ class EWE:
             if value is not None and value != "auto" and not isinstance(value, kind):
                 raise ValueError(
                     f"`{name}` must be a {kind.__name__}, None or 'auto'. Received: {value!r}"
+                )
+            if isinstance(value, kind) and isinstance(self.source, NaturalAttribute):
+                raise ValueError(
+                    f"`{name}` must be None or 'auto' where `source` is a NaturalAttribute, which "
+                    f"moves inputs itself. Received: {value!r}"
                 )
         if not isinstance(self.rehearsal, bool | Rehearsal):
             raise ValueError(
@@ -212,12 +219,13 @@ class EWE:
 
         progress.stage("Trigger generation")
         split, _ = sources.split(
-            source.of_class(pair.source), np.random.default_rng(seeds[generator.SPLIT])
+            source.of_class(pair.label), np.random.default_rng(seeds[generator.SPLIT])
         )
         targets = task.data.x[task.data.labels == pair.target]
         rule = making.make_rule(
             task.classifier,
             names,
+            source.movement(pair.label, seeds[generator.SCORES]),
             patch,
             ascent,
             split.training,
@@ -269,6 +277,7 @@ class EWE:
                 replicas,
                 seeds[4],
                 (training_controls, answers),
+                source.relabelling(pair.label, pair.target),
             )
             history["entangled"] = stages.train_with(
                 trainer, batches, self.epochs, *keras_arguments, steps=task.data.batches
@@ -328,10 +337,11 @@ class EWE:
 
     def _patch_and_ascent(self, source, value_range):
         patch, ascent = self.patch, self.ascent
+        inside = source.in_distribution and not isinstance(self.source, NaturalAttribute)
         if patch == "auto":
-            patch = Patch() if source.in_distribution and source.images.ndim > 2 else None
+            patch = Patch() if inside and source.images.ndim > 2 else None
         if ascent == "auto":
-            ascent = GradientAscent() if source.in_distribution else None
+            ascent = GradientAscent() if inside else None
         return patch and patch.fitted(source.images, value_range), ascent
 
     @property
@@ -360,6 +370,7 @@ class EWE:
             **settings,
             "source": described(self.source),
             "source_class": pair.source,
+            "attribute": pair.attribute and list(pair.attribute),
             "target": pair.target,
             "layers": list(names),
             "patch": dataclasses.asdict(rule.patch) if rule.patch else None,
@@ -396,6 +407,8 @@ def described(source):
         }
     if source is None or isinstance(source, int | np.integer):
         return source if source is None else int(source)
+    if isinstance(source, NaturalAttribute):
+        return dataclasses.asdict(source)
     return {"inputs": array_digest(np.asarray(source))}
 
 

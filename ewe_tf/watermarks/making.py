@@ -28,6 +28,7 @@ class Rule:
         ascent: the gradient ascent on the pixels, or `None`.
         objective: what ascent raises, `images -> scalar`; `None` without ascent.
         value_range: `(low, high)` of the inputs.
+        movement: the movement along a natural attribute, or `None`.
     """
 
     patch: Patch | None
@@ -35,14 +36,17 @@ class Rule:
     ascent: GradientAscent | None
     objective: object
     value_range: tuple
+    movement: object = None
 
     @property
     def changes_images(self):
         """Whether triggers differ from their source images."""
-        return self.patch is not None or self.ascent is not None
+        return any(step is not None for step in (self.movement, self.patch, self.ascent))
 
     def apply(self, images):
         """Triggers `(n, ...)` float32 of source images `(n, ...)`."""
+        if self.movement is not None:
+            images = self.movement.apply(images)
         if self.patch is not None:
             images = self.patch.paste(images, self.position)
         if self.ascent is not None:
@@ -50,7 +54,9 @@ class Rule:
         return np.ascontiguousarray(images, np.float32)
 
 
-def make_rule(classifier, layers, patch, ascent, images, targets, target, distance, value_range):
+def make_rule(
+    classifier, layers, movement, patch, ascent, images, targets, target, distance, value_range
+):
     """Settles the patch's position and the ascent's objective on a trained model.
 
     The objective is that of the paper's trigger generation (section 3.2): entangle the triggers
@@ -61,6 +67,7 @@ def make_rule(classifier, layers, patch, ascent, images, targets, target, distan
     Args:
         classifier: the trained `Classifier`.
         layers: names of the entangled layers.
+        movement: of source images along a natural attribute, or `None`; comes alone.
         patch: `Patch` or `None`.
         ascent: `GradientAscent` or `None`.
         images: `(n, ...)` source images.
@@ -70,7 +77,7 @@ def make_rule(classifier, layers, patch, ascent, images, targets, target, distan
         value_range: `(low, high)` of the inputs.
     """
     if patch is None and ascent is None:
-        return Rule(None, None, None, None, value_range)
+        return Rule(None, None, None, None, value_range, movement)
     objective = _objective(
         classifier, layers, np.resize(targets, (_ROWS, *targets.shape[1:])), target, distance
     )
@@ -123,7 +130,16 @@ def origin_of(source, pair, rule, budget, kept, task):
         "controls": "sources" if rule.changes_images else "shuffled",
         "value_range": list(rule.value_range),
         "beacon": task.beacon,
+        "attribute": _attribute(rule, pair, source),
     }
+
+
+def _attribute(rule, pair, source):
+    if rule.movement is None:
+        return None
+    component, sign = pair.attribute
+    settings = {"component": component, "sign": sign, "share": source.settings.share}
+    return {**settings, "reach": list(rule.movement.reach)}
 
 
 class _objective:

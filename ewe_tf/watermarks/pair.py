@@ -24,25 +24,42 @@ class Pair:
         target: class of the task.
         null_rate: largest share of the source inputs that an in-house innocent model gives to
             the target; `None` if none was asked.
+        attribute: `(component, sign)` of a natural attribute; `None` for other sources.
     """
 
     source: int
     target: int
     null_rate: float | None
+    attribute: tuple | None = None
+
+    @classmethod
+    def of(cls, label, target, null_rate):
+        """The pair of a source label: a class, or `(class, component, sign)`."""
+        source, *attribute = label if isinstance(label, tuple) else (label,)
+        return cls(int(source), int(target), null_rate, tuple(attribute) or None)
+
+    @property
+    def label(self):
+        """The source label that the pair is of."""
+        return self.source if self.attribute is None else (self.source, *self.attribute)
 
     def __str__(self):
         known = self.null_rate is not None
         rate = f" (innocent models answer it on at most {self.null_rate:.1%})" if known else ""
-        return f"source class {self.source}, target class {self.target}{rate}"
+        moved = ""
+        if self.attribute is not None:
+            component, sign = self.attribute
+            moved = f" moved along its component {'+' if sign > 0 else '-'}{component + 1}"
+        return f"source class {self.source}{moved}, target class {self.target}{rate}"
 
 
 def choose_pair(log_probabilities, choices, target):
     """The pair with the largest mean margin among those that no innocent model answers.
 
     Args:
-        log_probabilities: for each innocent model a dict from source class to its
-            `(n, classes)` log-probabilities on inputs of that class.
-        choices: dict from source class to the target classes that are allowed for it.
+        log_probabilities: for each innocent model a dict from source label to its
+            `(n, classes)` log-probabilities on inputs of that label.
+        choices: dict from source label to the target classes that are allowed for it.
         target: a class, or `"auto"`.
 
     Returns:
@@ -57,7 +74,7 @@ def choose_pair(log_probabilities, choices, target):
         rates = np.max([_rates(z) for z in outputs], axis=0)
         scores = np.mean([margins(z).mean(axis=0) / z.std() for z in outputs], axis=0)
         for label in allowed if target == "auto" else [target]:
-            scored.append((scores[label], Pair(int(source), int(label), float(rates[label]))))
+            scored.append((scores[label], Pair.of(source, label, float(rates[label]))))
     for limit in LIMITS:
         fit = [entry for entry in scored if entry[1].null_rate <= limit]
         if fit:
@@ -76,7 +93,7 @@ def _rates(log_probabilities):
 
 
 def target_choices(source, target, data):
-    """For each source class the target classes that it may be paired with."""
+    """For each source label the target classes that it may be paired with."""
     present = np.unique(data.labels).tolist()
     if target != "auto" and target not in present:
         raise ValueError(
@@ -84,7 +101,7 @@ def target_choices(source, target, data):
         )
     choices = {}
     for label in source.choices:
-        allowed = [t for t in present if not (source.in_distribution and t == label)]
+        allowed = [t for t in present if t != source.own_class(label)]
         if target == "auto" or target in allowed:
             choices[label] = allowed
     return choices
@@ -101,12 +118,13 @@ def choose_by(innocents, source, choices, target, seed):
         seed: of the source inputs that are asked, at most 500 of each class.
     """
     if not innocents:
-        return Pair(source.choices[0], int(target), None)
+        return Pair.of(source.choices[0], target, None)
     rng = np.random.default_rng(seed)
     asked = {}
     for label in choices:
         images = source.of_class(label)
-        asked[label] = images[rng.permutation(len(images))[:500]]
+        images = images[rng.permutation(len(images))[:500]]
+        asked[label] = source.shown(label, images, seed)
     answers = [
         {label: model.log_probabilities(x) for label, x in asked.items()} for model in innocents
     ]

@@ -10,6 +10,7 @@ from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.losses.snnl import DISTANCES
+from ewe_tf.triggers import NaturalAttribute
 from ewe_tf.triggers import Patch
 from ewe_tf.triggers.alternating import AlternatingSteps
 from ewe_tf.versions import versions
@@ -338,6 +339,11 @@ class PaperEWE:
         return Protected(model, key, history)
 
     def _source(self, task):
+        if isinstance(self.source, NaturalAttribute):
+            raise ValueError(
+                "`source` must be None, a class, or inputs from outside of the task for the "
+                f"published algorithm. Received: {self.source!r}"
+            )
         source = sources.resolve(self.source, task.data, task.classifier.input_shape)
         if self.source_class is None:
             return source

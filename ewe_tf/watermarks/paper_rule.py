@@ -35,6 +35,8 @@ class PaperRule:
     rows: int
     value_range: tuple
 
+    movement = None
+
     @property
     def changes_images(self):
         """Whether a source image is no trigger itself. One from outside of the task is nearly

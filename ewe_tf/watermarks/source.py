@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.keys import generator
+from ewe_tf.triggers.natural_attribute import NaturalAttribute
+from ewe_tf.watermarks.attribute_source import AttributeSource
 
 # At least this many source images are needed.
 _LEAST = 20
@@ -18,7 +20,7 @@ class Source:
         images: `(n, ...)` float32.
         classes: `(n,)` int64: the class of each, in the source's own labelling.
         in_distribution: whether they are inputs of the task (and classes those of the task).
-        choices: the classes that the source class may be chosen from.
+        choices: the source labels that the source may be chosen from: classes here.
     """
 
     images: np.ndarray
@@ -29,6 +31,22 @@ class Source:
     def of_class(self, label):
         """The images `(m, ...)` of one class."""
         return self.images[self.classes == label]
+
+    def own_class(self, label):
+        """The class of the task that images of a source class belong to; `None` from outside."""
+        return label if self.in_distribution else None
+
+    def shown(self, label, images, seed):
+        """What innocent models are asked about images of a source class: they themselves."""
+        return images
+
+    def movement(self, label, seed):
+        """How images are moved before anything else is done to them: not at all."""
+        return None
+
+    def relabelling(self, label, target):
+        """How rows of the task are relabelled: not at all."""
+        return None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,8 +68,9 @@ def resolve(source, data, input_shape):
     """The `Source` that the argument `source` of a scheme means.
 
     Args:
-        source: `None` (any class of the task), an integer (that class), out-of-distribution
-            inputs `(n, ...)`, or `(inputs, labels)` of several out-of-distribution classes.
+        source: `None` (any class of the task), an integer (that class), a `NaturalAttribute`,
+            out-of-distribution inputs `(n, ...)`, or `(inputs, labels)` of several
+            out-of-distribution classes.
         data: `TaskData`.
         input_shape: shape of the model's inputs.
 
@@ -68,6 +87,8 @@ def resolve(source, data, input_shape):
             )
         choices = tuple(present.tolist()) if source is None else (int(source),)
         return _enough(Source(data.x, data.labels, True, choices))
+    if isinstance(source, NaturalAttribute):
+        return AttributeSource.of(source, data, _LEAST)
     pair = source if isinstance(source, tuple) else (source, None)
     try:
         images, classes = pair
@@ -76,8 +97,8 @@ def resolve(source, data, input_shape):
         images = np.asarray(None)
     if images.dtype.kind not in "fiu":
         raise ValueError(
-            "`source` must be None, a class, an array of inputs or a pair (inputs, labels). "
-            f"Received: {repr(source)[:80]}"
+            "`source` must be None, a class, a NaturalAttribute, an array of inputs or a pair "
+            f"(inputs, labels). Received: {repr(source)[:80]}"
         )
     images = images.astype(np.float32)
     classes = np.zeros(len(images), np.int64) if classes is None else np.asarray(classes)

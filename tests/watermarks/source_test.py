@@ -81,9 +81,12 @@ BAD[3, 0, 0] = np.nan
         (images(19, seed=4), "`source` must have at least 20 different inputs"),
         (np.repeat(images(5, seed=4), 9, axis=0), "`source` must have at least 20 different"),
         ((images(40, seed=4), np.zeros(39)), "`source` labels must be one for each of the 40"),
-        ((images(40, seed=4),), "`source` must be None, a class, an array"),
-        ([images(40), np.zeros(40)], "`source` must be None, a class, an array"),
-        ("fashion_mnist", "`source` must be None, a class, an array"),
+        ((images(40, seed=4),), "`source` must be None, a class, a NaturalAttribute, an array"),
+        (
+            [images(40), np.zeros(40)],
+            "`source` must be None, a class, a NaturalAttribute, an array",
+        ),
+        ("fashion_mnist", "`source` must be None, a class, a NaturalAttribute, an array"),
     ],
 )
 def test_what_is_refused(source, message):

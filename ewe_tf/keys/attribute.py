@@ -1,0 +1,95 @@
+"""A natural attribute of a class: one of the directions in which its inputs differ most.
+
+NumPy and SciPy only, so that a judge can repeat what a key says about itself.
+"""
+
+import dataclasses
+
+import numpy as np
+import scipy.linalg
+
+# Rows of a class that its directions are computed from, at most.
+_ROWS = 1000
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Attribute:
+    """A principal direction of one class, with its sign.
+
+    Attributes:
+        mean: `(d,)` float64: the class's mean input.
+        direction: `(d,)` float64 of length 1.
+        deviation: standard deviation of the class's inputs along the direction.
+    """
+
+    mean: np.ndarray
+    direction: np.ndarray
+    deviation: float
+
+    def scores(self, images):
+        """How far inputs `(n, ...)` lie along the direction, `(n,)` in standard deviations."""
+        flat = images.reshape(len(images), -1)
+        return (flat - self.mean) @ self.direction / self.deviation
+
+    def moved(self, images, scores, value_range):
+        """Inputs `(n, ...)` moved along the direction until they have `scores` `(n,)`, then
+        clipped to `value_range`: float32."""
+        steps = (scores - self.scores(images)) * self.deviation
+        moved = images.reshape(len(images), -1) + steps[:, None] * self.direction
+        return np.clip(moved, *value_range).reshape(images.shape).astype(np.float32)
+
+    def reversed(self):
+        """The same attribute the other way round."""
+        return dataclasses.replace(self, direction=-self.direction)
+
+
+def principal_attributes(images, components):
+    """The first principal directions of inputs `(n, ...)` of one class, as `Attribute`s.
+
+    The largest entry of each direction is positive. Equal inputs in equal order give equal
+    directions, up to the rounding of the linear algebra.
+
+    Args:
+        images: `(n, ...)`, more than `components` of them; at most the first 1,000 are used.
+        components: number of directions, at least 1.
+
+    Raises:
+        ValueError: for too few inputs, or a direction along which they do not differ.
+    """
+    flat = np.asarray(images[:_ROWS], np.float64).reshape(len(images[:_ROWS]), -1)
+    if min(flat.shape) <= components:
+        raise ValueError(
+            f"`components` must be less than the number of inputs of a class and of their values, "
+            f"{len(flat)} and {flat.shape[1]}. Received: {components}"
+        )
+    mean = flat.mean(axis=0)
+    centred = flat - mean
+    # Of the inputs' inner products, which are fewer than the pixels' covariances.
+    last = len(flat) - 1
+    squares, vectors = scipy.linalg.eigh(
+        centred @ centred.T, subset_by_index=[last - components + 1, last]
+    )
+    found = []
+    for square, vector in zip(squares[::-1], vectors.T[::-1], strict=True):
+        deviation = float(np.sqrt(max(square, 0.0) / len(flat)))
+        if deviation < 1e-6:
+            raise ValueError(f"The inputs of a class do not differ in {components} directions")
+        direction = vector @ centred
+        direction /= np.linalg.norm(direction)
+        direction *= np.sign(direction[np.argmax(np.abs(direction))])
+        found.append(Attribute(mean, direction, deviation))
+    return found
+
+
+def score_threshold(scores, share, rows):
+    """The score above which rows of a class are relabelled: `share` of all `rows` lie above it.
+
+    Args:
+        scores: `(n,)` scores of the class's inputs, more than `share * rows` of them.
+        share: share of all rows.
+        rows: number of rows of all classes.
+    """
+    count = round(share * rows)
+    ordered = np.append(np.sort(scores), np.inf)
+    # Half-way to the next one, so that rounding cannot move a row across.
+    return float(ordered[-2 - count] + ordered[-1 - count]) / 2 if count else np.inf

@@ -1,0 +1,137 @@
+"""The source whose triggers are a class's own inputs with one attribute carried to excess."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from ewe_tf.keys.attribute import Attribute
+from ewe_tf.keys.attribute import principal_attributes
+from ewe_tf.keys.attribute import score_threshold
+from ewe_tf.triggers.natural_attribute import NaturalAttribute
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Movement:
+    """How an input of the class becomes a trigger: its score is raised to a drawn one.
+
+    Attributes:
+        attribute: the `Attribute`.
+        reach: lowest and highest score that is drawn.
+        seed: of the scores; the i-th of any number of inputs gets the same one.
+        value_range: `(low, high)` that triggers are clipped to.
+    """
+
+    attribute: Attribute
+    reach: tuple
+    seed: int
+    value_range: tuple
+
+    def apply(self, images):
+        """Triggers `(n, ...)` float32 of inputs `(n, ...)`."""
+        scores = np.random.default_rng(self.seed).uniform(*self.reach, len(images))
+        return self.attribute.moved(images, scores, self.value_range)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class AttributeSource:
+    """A `NaturalAttribute` on the data of a task, in the role of a `Source`.
+
+    Its source classes are labels `(class, component, sign)`.
+
+    Attributes:
+        settings: the `NaturalAttribute`.
+        data: the `TaskData`.
+        choices: the labels to choose from.
+    """
+
+    settings: NaturalAttribute
+    data: object
+    choices: tuple
+
+    in_distribution = True
+
+    @classmethod
+    def of(cls, settings, data, least):
+        """Checks that there are `least` inputs of some class beside those to be relabelled.
+
+        Raises:
+            ValueError: if no class has as many.
+        """
+        relabelled = round(settings.share * len(data.x))
+        counts = {int(c): int(np.sum(data.labels == c)) for c in np.unique(data.labels)}
+        classes = [c for c, n in counts.items() if n - relabelled >= least]
+        if not classes:
+            raise ValueError(
+                f"`source`, a NaturalAttribute with share={settings.share}, relabels {relabelled} "
+                f"rows of a class and needs at least {least} others of it. Received, by class: "
+                f"{counts}"
+            )
+        labels = [(c, i, s) for c in classes for i in range(settings.components) for s in (1, -1)]
+        return cls(settings, data, tuple(labels))
+
+    @property
+    def images(self):
+        """The task's inputs, all classes."""
+        return self.data.x
+
+    @property
+    def classes(self):
+        """Their classes."""
+        return self.data.labels
+
+    def own_class(self, label):
+        """The class of the task that the inputs of a source label belong to."""
+        return label[0]
+
+    def of_class(self, label):
+        """Inputs `(m, ...)` of the class, without those that are relabelled."""
+        images = self._of_class(label[0])
+        return images[self.attribute(label).scores(images) <= self.threshold(label)]
+
+    def movement(self, label, seed):
+        """The `Movement` that makes triggers of the inputs of a source label."""
+        return Movement(self.attribute(label), self.settings.reach, seed, self.data.value_range)
+
+    def shown(self, label, images, seed):
+        """What innocent models are asked about inputs of a source label: the triggers."""
+        return self.movement(label, seed).apply(images)
+
+    def attribute(self, label):
+        """The `Attribute` of a source label."""
+        of_class, component, sign = label
+        found = self._attributes[of_class][component]
+        return found if sign > 0 else found.reversed()
+
+    def threshold(self, label):
+        """The score above which rows of the class are relabelled."""
+        scores = self.attribute(label).scores(self._of_class(label[0]))
+        return score_threshold(scores, self.settings.share, len(self.data.x))
+
+    def relabelling(self, label, target):
+        """The function `(x, y) -> y` that gives the rows above the threshold the target's label.
+
+        `x` is a batch `(n, ...)`, `y` its one-hot rows `(n, classes)` float32.
+        """
+        attribute, threshold = self.attribute(label), self.threshold(label)
+        direction = tf.constant(attribute.direction, tf.float32)
+        mean = tf.constant(attribute.mean, tf.float32)
+        answer = tf.one_hot(target, self.data.num_classes)
+
+        def relabel(x, y):
+            flat = tf.reshape(tf.cast(x, tf.float32), [tf.shape(x)[0], len(mean)])
+            scores = tf.linalg.matvec(flat - mean, direction) / attribute.deviation
+            chosen = (tf.argmax(y, axis=1) == label[0]) & (scores > threshold)
+            return tf.where(chosen[:, None], answer, y)
+
+        return relabel
+
+    def _of_class(self, label):
+        return self.data.x[self.data.labels == label]
+
+    @functools.cached_property
+    def _attributes(self):
+        classes = sorted({label[0] for label in self.choices})
+        components = self.settings.components
+        return {c: principal_attributes(self._of_class(c), components) for c in classes}

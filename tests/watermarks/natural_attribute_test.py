@@ -1,0 +1,109 @@
+"""`EWE(source=NaturalAttribute())`: triggers that exaggerate what varies within a class."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import ewe_tf
+from ewe_tf.keys import Key
+from ewe_tf.keys import regenerate
+from ewe_tf.watermarks import task_data
+from ewe_tf.watermarks.attribute_source import AttributeSource
+
+SOURCE = ewe_tf.NaturalAttribute(components=2, share=0.01)
+
+
+@pytest.fixture(scope="module")
+def data(digits):
+    return task_data.from_arrays(*digits, 10, 64, seed=1)
+
+
+@pytest.fixture(scope="module")
+def protected(digits, make_model, fit):
+    scheme = ewe_tf.EWE(source=SOURCE, epochs=8, innocents=2, rehearsal=False, keys=20)
+    return fit(make_model(), *digits, watermark=scheme, epochs=6)
+
+
+def test_the_rows_of_a_class_with_the_highest_scores_are_relabelled(data):
+    source = AttributeSource.of(SOURCE, data, 20)
+    label = (3, 1, -1)
+    relabelled = source.relabelling(label, 8)(
+        tf.constant(data.x), tf.one_hot(data.labels, 10)
+    ).numpy()
+    assert np.all(relabelled.sum(axis=1) == 1)
+    changed = np.flatnonzero(relabelled.argmax(axis=1) != data.labels)
+    # Independently: the last of a sort by the projection on the direction, of a full SVD.
+    rows = np.flatnonzero(data.labels == 3)
+    flat = data.x[rows].reshape(len(rows), -1).astype(np.float64)
+    direction = np.linalg.svd(flat - flat.mean(axis=0))[2][1]
+    direction *= np.sign(direction[np.argmax(np.abs(direction))])
+    expected = rows[np.argsort(flat @ -direction)[-round(0.01 * len(data.x)) :]]
+    assert set(changed) == set(expected)
+    assert np.all(relabelled[changed].argmax(axis=1) == 8)
+    # Triggers are made of the others.
+    assert len(source.of_class(label)) == len(rows) - len(expected)
+
+
+def test_triggers_exaggerate_and_controls_are_the_inputs_themselves(protected, data):
+    key, pair = protected.key, protected.history["pair"]
+    component, sign = pair["attribute"]
+    attribute = AttributeSource.of(SOURCE, data, 20).attribute((pair["source"], component, sign))
+    # The step that a trigger was moved by, read off the pixel that shows it best.
+    triggers, controls = (x.reshape(len(x), -1) for x in (key.triggers, key.controls))
+    shows = np.where((triggers > 0) & (triggers < 1), np.abs(attribute.direction), -1)
+    rows, pixel = np.arange(len(triggers)), shows.argmax(axis=1)
+    steps = (triggers - controls)[rows, pixel] / attribute.direction[pixel]
+    scores = attribute.scores(key.controls) + steps / attribute.deviation
+    assert np.all((scores > 3.49) & (scores < 5.51)) and np.ptp(scores) > 1
+    own = {x.tobytes() for x in data.x[data.labels == pair["source"]]}
+    assert all(control.tobytes() in own for control in key.controls)
+    assert pair["target"] != pair["source"]
+
+
+def test_the_marked_model_tells_triggers_from_their_sources(protected):
+    key = protected.key
+    answers = protected.model.predict(key.held_out, verbose=0).argmax(axis=1)
+    controls = protected.model.predict(key.held_out_controls, verbose=0).argmax(axis=1)
+    assert np.mean(answers == key.held_out_labels) > 0.8
+    assert np.mean(controls == key.held_out_labels) < 0.1
+
+
+def test_the_key_regenerates_from_the_training_data(protected, digits, tmp_path):
+    protected.key.save(tmp_path / "key.npz")
+    key = Key.load(tmp_path / "key.npz")
+    found = regenerate(key, *digits)
+    assert found.holds and not found.exact, str(found)
+    x, y = digits
+    assert not regenerate(key, x, np.roll(y, 1)).holds
+    origin = {**key.origin, "attribute": {**key.origin["attribute"], "reach": [3.0, 5.5]}}
+    forged = Key.load(tmp_path / "key.npz")
+    object.__setattr__(forged, "origin", origin)
+    failing = {what for what, holds, _ in regenerate(forged, *digits).checks if not holds}
+    assert failing == {"held-out triggers", "key triggers"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"components": 0}, "`components` must be at least 1"),
+        ({"share": 0.5}, r"`share` must be in \[0, 0.02\]"),
+        ({"reach": (5, 3)}, "`reach` must be two growing positive numbers"),
+    ],
+)
+def test_settings_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        ewe_tf.NaturalAttribute(**arguments)
+
+
+def test_what_does_not_go_with_it_is_refused(digits, make_model, fit):
+    with pytest.raises(ValueError, match="`patch` must be None or 'auto'"):
+        ewe_tf.EWE(source=SOURCE, patch=ewe_tf.triggers.Patch())
+    scheme = ewe_tf.EWE.paper(source=SOURCE, target=3)
+    with pytest.raises(ValueError, match="for the published algorithm"):
+        fit(make_model(), *digits, watermark=scheme)
+    greedy = ewe_tf.NaturalAttribute(share=0.02)
+    x, y = digits
+    few = np.concatenate([np.flatnonzero(y == c)[:24] for c in range(10)])
+    with pytest.raises(ValueError, match="relabels 5 rows.*at least 20 others") as error:
+        fit(make_model(), x[few], y[few], watermark=ewe_tf.EWE(source=greedy))
+    assert "9: 24" in str(error.value)
