@@ -146,9 +146,12 @@ def plot(results, path):
 
     matplotlib.use("agg")
     from matplotlib import pyplot
+    from matplotlib import ticker
+
+    matplotlib.rcParams["svg.fonttype"] = "none"
 
     names = list(dict.fromkeys(entry["curve"] for entry in results))
-    across = min(4, len(names))
+    across = min(3, len(names))
     figure, axes = pyplot.subplots(
         -(-len(names) // across), across, figsize=(3.6 * across, 3.2 * -(-len(names) // across)),
         squeeze=False, layout="constrained",
@@ -165,6 +168,10 @@ def plot(results, path):
         axis.set(xscale="log", yscale="log", xticks=ticks, xticklabels=ticks)
         axis.set(title=CURVES[name][2], ylabel="processor seconds")
         axis.minorticks_off()
+        low, high = axis.get_ylim()
+        axis.set_ylim(low / 1.5, high * 1.5)
+        axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
         axis.grid(alpha=0.3)
         axis.legend(fontsize=8, title="(exponent)", title_fontsize=7)
     figure.savefig(path, dpi=120)
