@@ -47,7 +47,7 @@ def rules(network="two_conv"):
     def bounded(names):
         ascent = GradientAscent(steps=_STEPS)
         return make_rule(
-            classifier, names, patch, ascent, images, images, _TARGET, distance, _RANGE
+            classifier, names, None, patch, ascent, images, images, _TARGET, distance, _RANGE
         )
 
     def published():

@@ -15,6 +15,13 @@ def test_contestants_take_turns_and_every_other_round_runs_backwards():
     assert all(np.all(s >= 0) for s in seconds.values())
 
 
+def test_every_rule_of_trigger_generation_can_be_made():
+    from benchmarks.triggers import rules
+
+    for make in rules("small_cnn").values():
+        assert make().changes_images
+
+
 @pytest.mark.slow
 def test_every_step_trains():
     from benchmarks.step import steps
