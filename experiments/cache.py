@@ -122,6 +122,18 @@ class Cache:
         """Path of the file that takes what the stage prints in a worker process."""
         return self.root / "logs" / f"{key}.log"
 
+    def busy(self, key):
+        """Whether some process computes the stage of this key now."""
+        path = self.root / "locks" / key
+        if not path.exists():
+            return False
+        with open(path) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     @contextlib.contextmanager
     def _lock(self, key):
         with open(self.root / "locks" / key, "w") as file:

@@ -26,6 +26,7 @@ BENCHMARK = Benchmark(
     published={"ratio": 4.0, "epochs": 6, "factors": 1e5},
     strangers=5,
     innocents=4,
+    pool="cifar100_subset",
 )
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ BENCHMARK = Benchmark(
         "rehearsal": {"surrogates": 2},
     },
     innocents=4,
+    pool="photos",
 )
 
 if __name__ == "__main__":
-    main(BENCHMARK)
+    main(BENCHMARK, removals=["finetune", "int8"], removal_of=["soft"])

@@ -23,11 +23,13 @@ from experiments import fashion
 from experiments import mnist
 from experiments import parties
 from experiments import stages
-from experiments.benchmark import THIEVES
 from experiments.cache import Cache
+from experiments.cells import Cell
+from experiments.cells import Owner
 
 FLAGS = flags.FLAGS
 PARTS = ("keys", "held_out")
+THIEVES = ("label-only", "other architecture", "soft")
 
 
 def define_flags():
@@ -37,28 +39,27 @@ def define_flags():
     flags.DEFINE_string("output", "runs/innocence", "Folder of the results.")
 
 
-def unmarked(cell):
-    """The cell's models without a mark: strangers, clean twins, in-house innocent models."""
-    strangers = [s for role, s in cell.suspects.items() if role.startswith("stranger")]
-    return [*strangers, *cell.twins, *cell.victims[0].inputs.values()]
+def unmarked(owner):
+    """Models without a mark: strangers, clean twins, in-house innocent models."""
+    return [*owner.strangers.values(), *owner.twins, *owner.in_house.values()]
 
 
-def questions(cells):
+def questions(owners):
     """Stages `parties.verdicts` by (kind, seed)."""
     asked = {}
-    for cell in cells:
-        others = [model for other in cells if other is not cell for model in unmarked(other)]
+    for owner in owners:
+        others = [model for other in owners if other is not owner for model in unmarked(other)]
         innocent = {f"innocent {i:03d}": model for i, model in enumerate(others)}
-        copies = {role: cell.suspects[role] for role in THIEVES}
+        copies = {role: Cell(owner, role).copy for role in THIEVES}
         for kind, suspects, alphas in (
             ("innocent", innocent, (1e-3,)),
             ("copy", copies, (1e-3, 1e-6)),
         ):
-            asked[kind, cell.seed] = stages.Stage(
+            asked[kind, owner.seed] = stages.Stage(
                 parties.verdicts,
                 {"alphas": alphas, "parts": PARTS},
-                {"judged": cell.judge, **suspects},
-                f"{kind} models, seed {cell.seed}",
+                {"judged": owner.judge, **suspects},
+                f"{kind} models, seed {owner.seed}",
             )
     return asked
 
@@ -72,8 +73,7 @@ def main(argv):
         (mnist.BENCHMARK, FLAGS.mnist_cache),
         (fashion.BENCHMARK, FLAGS.fashion_cache),
     ):
-        cells = [benchmark.cell("EWE", seed) for seed in range(FLAGS.seeds)]
-        asked = questions(cells)
+        asked = questions([Owner(benchmark, "EWE", seed) for seed in range(FLAGS.seeds)])
         cache = Cache(cache)
         outcomes = stages.run(asked.values(), cache)
         failed += [o for o in outcomes.values() if isinstance(o, stages.Failure)]

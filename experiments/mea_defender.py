@@ -16,9 +16,11 @@ from absl import logging
 
 from ewe_tf import report
 from experiments import _composites
+from experiments import extractions
 from experiments import parties
 from experiments import stages
 from experiments.cache import Cache
+from experiments.cells import rate_of
 from experiments.stages import Failure
 from experiments.stages import Stage
 
@@ -129,9 +131,12 @@ class Setting:
                 **common, "attack": attack, "seed": 1000 * seed + 300 + number,
                 "architecture": self.architecture if which == "own" else self.other,
             }  # fmt: skip
-            function = parties.stolen
             if attack in ("jacobian", "knockoff"):
                 function, config = _composites.stolen, {**config, "pool": self.pool}
+            else:
+                theft = extractions.EXTRACTIONS[attack]
+                function = parties.stolen
+                config |= theft.config(attack, self.training, self.rows, config["seed"])
             title = f"{role} thief, {scheme}, seed {seed}"
             suspects[role] = Stage(function, config, {"victim": victim}, title)
         if removal:
@@ -201,9 +206,9 @@ class Cell:
                     "name": role,
                     "attack": attack,
                     "accuracy": suspect["accuracy"],
-                    "rate_held_out": _rate(judged["held_out"]),
-                    "rate_key": _rate(judged["keys"]),
-                    "rate_controls": _rate(judged["controls"]),
+                    "rate_held_out": rate_of(judged["held_out"]),
+                    "rate_key": rate_of(judged["keys"]),
+                    "rate_controls": rate_of(judged["controls"]),
                     "n": judged["held_out"][1],
                     "decision": judged["decision"],
                     "p_value": judged["p_value"],
@@ -297,11 +302,6 @@ def _role(name):
     if name.startswith("stranger"):
         return "innocent"
     return "soft" if name in REMOVAL else name
-
-
-def _rate(counts):
-    hits, asked = counts
-    return hits / asked if asked else None
 
 
 def _define_flags():

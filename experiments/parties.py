@@ -13,14 +13,22 @@ import numpy as np
 
 import ewe_tf
 from ewe_tf import datasets
-from ewe_tf import extraction
 from ewe_tf import models
 from ewe_tf.keys import Key
 from ewe_tf.models.augmented import augmented
 from ewe_tf.verification import calibrate
 from ewe_tf.verification.calibration import answers_of
+from experiments import extractions
+from experiments import removals
 
-EXTRACTION = {"label-only": extraction.LabelOnly, "soft": extraction.Distillation}
+# What stands above and below in the picture of a key, by how its controls are made.
+_PICTURED = {
+    "sources": ("trigger", "its source"),
+    "shuffled": ("trigger: a source as it is", "control: its pixels shuffled"),
+    None: ("trigger", "control: the same sources"),
+}
+# Most passes over the labels that a thief has when he trains from scratch.
+_LONGEST = 20
 
 
 @functools.lru_cache(maxsize=2)
@@ -35,12 +43,32 @@ def _parts(name, rows, seed):
 @functools.lru_cache(maxsize=2)
 def _source(name, input_shape, rows):
     """Out-of-distribution inputs and labels fitted to the task's shape."""
+    if name == "photos":
+        return _photos(input_shape, rows)
     if name == "digits":
         other = _of_classes(datasets.load(name), (8, 9))
     else:
-        other = datasets.load(name, train=rows)
+        other = datasets.load(name, train=None if name == "cifar100_subset" else rows)
     images = datasets.resize_like(other.x_train[:rows], input_shape)
     return images, other.y_train[:rows]
+
+
+def _photos(input_shape, rows):
+    """Random pieces of scikit-learn's two photographs, which need no download; grey."""
+    from sklearn.datasets import load_sample_images
+
+    height, width, _ = input_shape
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, rows)
+    photos = [photo.mean(axis=-1) / 255 for photo in load_sample_images().images]
+    pieces = []
+    for label in labels:
+        photo = photos[label]
+        top = random.integers(photo.shape[0] - 2 * height)
+        left = random.integers(photo.shape[1] - 2 * width)
+        # Every second pixel, for what is on them to show.
+        pieces.append(photo[top : top + 2 * height : 2, left : left + 2 * width : 2])
+    return np.stack(pieces)[..., None].astype(np.float32), labels
 
 
 def _of_classes(dataset, classes):
@@ -86,6 +114,12 @@ def _accuracy(model, part):
     return float(model.evaluate(part.x_test, part.y_test, batch_size=500, verbose=0)[1])
 
 
+def accuracy_of(suspect, part):
+    """Share of a part's test rows that any suspect answers rightly; refused ones are wrong."""
+    oracle = ewe_tf.Oracle(suspect, answers="label", batch_size=500)
+    return float(np.mean(oracle.predict(part.x_test) == part.y_test))
+
+
 def _fit(model, part, watermark, config):
     training = config["training"]
     return ewe_tf.fit(
@@ -100,6 +134,27 @@ def _fit(model, part, watermark, config):
     )
 
 
+def trained_clean(config, part, x, y, passes=1):
+    """A model without a mark, trained on rows of a part like a marked one is on all of them.
+
+    Args:
+        passes: factor on the epochs.
+    """
+    model = _compiled(config, part.input_shape, part.num_classes)
+    training = config["training"]
+    ewe_tf.fit(
+        model,
+        x,
+        y,
+        watermark=ewe_tf.Control(passes * training["further_epochs"], training["further_rate"]),
+        epochs=passes * training["epochs"],
+        batch_size=training["batch_size"],
+        verbose=0,
+        seed=config["seed"],
+    )
+    return model
+
+
 def unmarked(config, inputs, folder):
     """A model without a mark: clean twin (the victim's data), or stranger (other data).
 
@@ -109,20 +164,22 @@ def unmarked(config, inputs, folder):
     count = len(part.x_train)
     rows = np.random.default_rng(config["seed"]).permutation(count)
     rows = np.sort(rows[: round(config["share"] * count)])
-    model = _compiled(config, part.input_shape, part.num_classes)
-    training = config["training"]
-    control = ewe_tf.Control(training["further_epochs"], training["further_rate"])
-    ewe_tf.fit(
-        model,
-        part.x_train[rows],
-        part.y_train[rows],
-        watermark=control,
-        epochs=training["epochs"],
-        batch_size=training["batch_size"],
-        verbose=0,
-        seed=config["seed"],
-    )
+    model = trained_clean(config, part, part.x_train[rows], part.y_train[rows])
     model.save(folder / "model.keras")
+    return {"accuracy": _accuracy(model, part)}
+
+
+def scratch(config, inputs, folder):
+    """What a thief reaches without theft: a model trained on the true labels that he spends.
+
+    As many steps as on all rows, but no more than 20 times the epochs. Without labels he can
+    only guess a class.
+    """
+    part, labels = _part(config, "thief"), config["labels"]
+    if labels == 0:
+        return {"accuracy": float(np.bincount(part.y_test).max() / len(part.y_test))}
+    passes = min(_LONGEST, round(len(part.x_train) / labels))
+    model = trained_clean(config, part, part.x_train[:labels], part.y_train[:labels], passes)
     return {"accuracy": _accuracy(model, part)}
 
 
@@ -150,7 +207,9 @@ def _scheme(config, part, innocents):
     scheme = dict(config["scheme"])
     name = scheme.pop("name")
     source = config["data"]["source"]
-    if source is not None:
+    if isinstance(source, dict):
+        source = ewe_tf.NaturalAttribute(**source)
+    elif source is not None:
         source = _source(source, part.input_shape, 10_000)
     arguments = {"source": source, "innocents": innocents, **scheme}
     if isinstance(arguments.get("rehearsal"), dict):
@@ -164,25 +223,74 @@ def _scheme(config, part, innocents):
 
 
 def stolen(config, inputs, folder):
-    """The thief: asks the victim about his own rows, and trains a copy on the answers."""
+    """The thief: asks the victim about rows of his own, and trains a copy on the answers."""
     part = _part(config, "thief")
     keras.backend.clear_session()
-    victim_model = _model(inputs["victim"])
+    theft = extractions.EXTRACTIONS[config["name"]]
+    attack = theft.attack(**config["settings"])
+    queries = part.x_train[: config["rows"]]
+    if config["queries"] == "pool":
+        images, groups = _source(config["pool"], part.input_shape, config["rows"])
+        adaptive = isinstance(attack, ewe_tf.extraction.AdaptiveKnockoff)
+        queries = (images, groups) if adaptive else images
+    oracle = ewe_tf.Oracle(
+        _model(inputs["victim"]),
+        answers=config["answers"],
+        budget=attack.queries_needed(config["rows"]),
+    )
     keras.utils.set_random_seed(config["seed"])
     student = _network(config, part.input_shape, part.num_classes)
-    answers = "label" if config["attack"] == "label-only" else "probabilities"
-    oracle = ewe_tf.Oracle(victim_model, answers=answers, budget=len(part.x_train))
-    training = config["training"]
-    attack = EXTRACTION[config["attack"]](
-        epochs=training["epochs"] + training["further_epochs"],
-        batch_size=training["batch_size"],
-        learning_rate=training["rate"],
-        late_rate=0.25,
-        seed=config["seed"],
-    )
-    attack.run(oracle, student, part.x_train)
+    attack.run(oracle, student, queries)
     student.save(folder / "model.keras")
     return {"accuracy": _accuracy(student, part), "queries": oracle.ledger.queries}
+
+
+def removed(config, inputs, folder):
+    """The thief tries to erase the mark from his copy, by one attack or several.
+
+    What the attacks make is saved, `model.keras` or `model.tflite`. Attacks at the input are no
+    part of a file: `suspect_of` puts them up again in front of it.
+    """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(config["seed"])
+    suspect, done = suspect_of(inputs["suspect"]), 0
+    for attack, data in _attacks(config):
+        washed = attack.run(suspect, data)
+        if isinstance(washed, ewe_tf.removal.FrontedModel):
+            break
+        suspect, done = washed, done + 1
+    kind = "tflite" if isinstance(suspect, ewe_tf.removal.LiteRTModel) else "keras"
+    suspect.save(folder / f"model.{kind}")
+    suspect = _behind_fronts(suspect, config, done)
+    return {"accuracy": accuracy_of(suspect, _part(config, "thief")), "in_file": done}
+
+
+def _attacks(config):
+    """The attacks of a chain, each with the thief's rows that it sees."""
+    part = _part(config, "thief")
+
+    def pool():
+        return _source(config["pool"], part.input_shape, len(part.x_train))
+
+    for step in config["chain"]:
+        rows = step["labels"] or len(part.x_train)
+        yield removals.attack_of(step, pool), (part.x_train[:rows], part.y_train[:rows])
+
+
+def _behind_fronts(model, config, done):
+    for number, (attack, data) in enumerate(_attacks(config)):
+        if number >= done:
+            model = attack.run(model, data)
+    return model
+
+
+def suspect_of(result):
+    """What the owner can ask: a model, whatever became of it."""
+    if "in_file" not in (result.value or {}):
+        return _model(result)
+    file = result.folder / "model.tflite"
+    model = ewe_tf.removal.LiteRTModel(file.read_bytes()) if file.exists() else _model(result)
+    return _behind_fronts(model, result.config, result.value["in_file"])
 
 
 def judged(config, inputs, folder):
@@ -207,10 +315,9 @@ def verdict(config, inputs, folder):
     """What the key says about one suspect: rates on all triggers, and a sequential verdict."""
     keras.backend.clear_session()
     key = Key.load(inputs["judged"].folder / "key.npz")
-    suspect = _model(inputs["suspect"])
+    suspect = _answers_by_row(suspect_of(inputs["suspect"]), key)
     answers = answers_of(key, suspect)
-    oracle = ewe_tf.Oracle(suspect, answers="label")
-    result = ewe_tf.verify(key, oracle, alpha=config["alpha"])
+    result = ewe_tf.verify(key, suspect, alpha=config["alpha"])
     result.to_json(folder / "verdict.json")
     return {
         **answers,
@@ -223,14 +330,19 @@ def verdict(config, inputs, folder):
 
 
 def pictures(config, inputs, folder):
-    """What a person wants to see of a key: triggers, and features of the three groups."""
+    """What a person wants to see of a key: triggers with their sources, features of the groups.
+
+    Where triggers are source images as they are, their controls stand in the sources' place.
+    """
     part = _part(config, "victim")
     key = Key.load(inputs["victim"].folder / "key.npz")
     model = _model(inputs["victim"])
+    count = config["images"]
     np.savez(
         folder / "triggers.npz",
-        triggers=np.clip(key.triggers[:12], 0, 1),
-        controls=np.clip(key.controls[:12], 0, 1),
+        triggers=np.clip(key.triggers[:count], 0, 1),
+        controls=np.clip(key.controls[:count], 0, 1),
+        names=np.array(_PICTURED[(key.origin or {}).get("controls")]),
     )
     target = int(key.labels[0])
     groups = {
@@ -276,10 +388,13 @@ def verdicts(config, inputs, folder):
     return found
 
 
-def _answers_by_row(model, key):
-    """The model as a function that has answered all rows of the key at once, to be quick."""
+def _answers_by_row(suspect, key):
+    """A suspect as a function that has answered all rows of the key at once, to be quick.
+
+    Answers are labels, -1 for refused rows.
+    """
     rows = np.concatenate([key.triggers, key.controls, key.held_out, key.held_out_controls])
-    answers = ewe_tf.Oracle(model, answers="label").predict(rows)
+    answers = ewe_tf.Oracle(suspect, answers="label").predict(rows)
     known = {row.tobytes(): answer for row, answer in zip(rows, answers, strict=True)}
     return lambda x: np.array([known[row.tobytes()] for row in x])
 

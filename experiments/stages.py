@@ -29,6 +29,8 @@ class Stage:
         config: JSON dictionary.
         inputs: Stages by name.
         title: What the progress view calls it; takes no part in its identity.
+        kind: Stages of one kind take about as long; the function's name by default. No part of
+            the identity either.
 
     Raises:
         ValueError: If the function cannot be found by its name, or `config` is not JSON.
@@ -38,6 +40,7 @@ class Stage:
     config: Mapping = dataclasses.field(default_factory=dict)
     inputs: Mapping = dataclasses.field(default_factory=dict)
     title: str = ""
+    kind: str = ""
 
     def __post_init__(self):
         module, name = self.function.__module__, self.function.__qualname__
@@ -53,6 +56,7 @@ class Stage:
         object.__setattr__(self, "config", plain)
         object.__setattr__(self, "inputs", dict(self.inputs))
         object.__setattr__(self, "title", self.title or name)
+        object.__setattr__(self, "kind", self.kind or name)
 
     @functools.cached_property
     def key(self):

@@ -74,7 +74,8 @@ def to_tf_keras(model, tolerance=1e-5, seed=0):
         layer = twins[id(operation)]
 
         def call(*args, **kwargs):
-            kwargs = {key: value for key, value in kwargs.items() if value is not None}
+            # What was recorded of `training` has no say in Keras 3; in tf_keras it would have.
+            kwargs = {k: v for k, v in kwargs.items() if v is not None and k != "training"}
             try:
                 return layer(*args, **kwargs)
             except (TypeError, ValueError, AttributeError) as error:

@@ -3,11 +3,10 @@
 import math
 
 from ewe_tf.report import records as records_lib
+from ewe_tf.report.legend import legend
 from ewe_tf.report.svg import MARKERS
 from ewe_tf.report.svg import Axis
 from ewe_tf.report.svg import Chart
-from ewe_tf.report.svg import escape
-from ewe_tf.report.svg import marker
 from ewe_tf.report.table import percent
 from ewe_tf.report.table import small
 
@@ -20,47 +19,45 @@ _SHARE = {
 _SCATTER_WORDS = '<p class="soft">Large: victims. Small grey dots: innocent models.</p>'
 
 
-def legend(entries):
-    """Markers and words in a line above a chart.
-
-    Args:
-        entries: Tuples (series, marker, hollow, text).
-    """
-    items = []
-    for series, kind, hollow, text in entries:
-        classes = f"s{series % 6}{' hollow' if hollow else ''}"
-        drawn = marker(kind, 8, 8, 5, classes)
-        items.append(f'<span><svg viewBox="0 0 16 16">{drawn}</svg>{escape(text)}</span>')
-    return f'<p class="legend">{"".join(items)}</p>'
-
-
 def _roles(records):
     return sorted({record["role"]: None for record in records}, key=records_lib.role_order)
 
 
 def _describe(record):
-    attack = records_lib.attack_name(record)
+    attack = record.get("attack")
     return f"{record['role']}{', ' + attack if attack else ''}, seed {record['seed']}"
 
 
-def _look(record, schemes, roles):
+def _parties(roles):
+    """A word for each role: itself, or where markers do not suffice, one for all copies."""
+    kept = roles if len(roles) <= len(MARKERS) else ("victim", *records_lib.INNOCENT_ROLES)
+    return {role: role if role in kept else "stolen copy" for role in roles}
+
+
+def _look(record, schemes, party, parties):
     """Series, marker, size and hollowness of a model in the scatter."""
     hollow = bool(record.get("attack"))
     if len(schemes) == 1:
-        return 0, MARKERS[roles.index(record["role"]) % len(MARKERS)], 5, hollow
+        return 0, MARKERS[parties.index(party)], 5, hollow
     if record["role"] in records_lib.INNOCENT_ROLES:
         return 5, "circle", 1.8, False
     scheme = schemes.index(record["scheme"])
     size = 7 if record["role"] == "victim" else 4.5
-    return scheme, MARKERS[scheme % len(MARKERS)], size, hollow
+    return scheme, _shape(scheme), size, hollow
+
+
+def _shape(scheme):
+    """A marker that differs between schemes of the same colour."""
+    return MARKERS[(scheme + scheme // len(MARKERS)) % len(MARKERS)]
 
 
 def accuracy_against_mark(records):
     """What does the thief pay? Accuracy across, held-out rate upwards, a point a model.
 
-    One scheme: the shape is the role. Several: colour and shape are the scheme, victims are
-    larger, innocent models small grey dots. Models that went through a removal attack are
-    hollow. Returns markup, or None if no record has both figures.
+    One scheme: the shape is the role, all copies having one where there are many. Several:
+    colour and shape are the scheme, victims are larger, innocent models small grey dots. Models
+    that went through a removal attack are hollow. Returns markup, or None if no record has both
+    figures.
     """
     known = [
         record
@@ -70,7 +67,8 @@ def accuracy_against_mark(records):
     if not known:
         return None
     schemes = list(dict.fromkeys(record["scheme"] for record in known))
-    roles = _roles(known)
+    party_of = _parties(_roles(known))
+    parties = list(dict.fromkeys(party_of.values()))
     accuracies = [record["accuracy"] for record in known]
     room = max(0.01, (max(accuracies) - min(accuracies)) * 0.06)
     low, high = max(0, min(accuracies) - room), min(1, max(accuracies) + room)
@@ -78,7 +76,7 @@ def accuracy_against_mark(records):
     upwards = Axis(-4, 104, "held-out triggers (%)", ticks=(0, 25, 50, 75, 100))
     chart = Chart(across, upwards, "Accuracy against the rate on held-out triggers")
     for record in known:
-        series, kind, size, hollow = _look(record, schemes, roles)
+        series, kind, size, hollow = _look(record, schemes, party_of[record["role"]], parties)
         chart.point(
             100 * record["accuracy"],
             100 * record["rate_held_out"],
@@ -90,9 +88,9 @@ def accuracy_against_mark(records):
             f"{percent(record['accuracy'])} %, rate {percent(record['rate_held_out'])} %",
         )
     if len(schemes) == 1:
-        entries = [(0, MARKERS[i % len(MARKERS)], False, role) for i, role in enumerate(roles)]
+        entries = [(0, MARKERS[i], False, party) for i, party in enumerate(parties)]
     else:
-        entries = [(i, MARKERS[i % len(MARKERS)], False, name) for i, name in enumerate(schemes)]
+        entries = [(i, _shape(i), False, name) for i, name in enumerate(schemes)]
     if any(record.get("attack") for record in known):
         entries.append((0 if len(schemes) == 1 else 5, "circle", True, "hollow: after an attack"))
     words = "" if len(schemes) == 1 else _SCATTER_WORDS
@@ -137,7 +135,7 @@ def null_against_copies(records, field="rate_held_out"):
         upwards,
         "Rates of innocent models and of stolen copies",
         height=60 + sum(heights),
-        left=128,
+        left=max(128, 16 + 7 * max(map(len, rows))),
     )
     innocent = [r[field] for r in known if r["role"] in records_lib.INNOCENT_ROLES]
     if innocent:
@@ -201,59 +199,6 @@ def evidence_over_queries(curves, alpha=None):
     for series, ((end, was), height) in enumerate(zip(ends, heights, strict=True)):
         chart.words(curves[series]["name"], *end, dx=9, dy=height - was + 4, series=series)
     return chart.svg()
-
-
-def attack_curves(records):
-    """One chart for each attack with a strength: the mark (solid) and accuracy (dashed).
-
-    Returns a list of pairs (attack, markup). Points are means over the models; a scheme and
-    role make one pair of lines.
-    """
-    charts = []
-    known = [
-        record
-        for record in records_lib.models(records)
-        if record.get("attack")
-        and record.get("strength") is not None
-        and record.get("rate_held_out") is not None
-    ]
-    for (attack,), part in records_lib.group(known, "attack").items():
-        strengths = sorted({record["strength"] for record in part})
-        if len(strengths) < 2:
-            continue
-        log = strengths[0] > 0 and strengths[-1] / strengths[0] >= 50
-        across = Axis(
-            strengths[0],
-            strengths[-1],
-            f"{attack}: strength",
-            log=log,
-            ticks=tuple(strengths) if len(strengths) <= 7 else None,
-        )
-        lines = records_lib.group(part, "scheme", "role")
-        chart = Chart(
-            across,
-            Axis(-0.04, 1.04, "%", ticks=_SHARE["ticks"], labels=_SHARE["labels"]),
-            f"Mark and accuracy over the strength of {attack}",
-        )
-        entries = []
-        for series, ((scheme, role), mine) in enumerate(lines.items()):
-            entries.append((series, MARKERS[series % 6], False, f"{scheme}, {role}"))
-            for field, dashed in (("accuracy", "5 4"), ("rate_held_out", "")):
-                points = _means(mine, field)
-                if points:
-                    chart.line(points, series, dashed=dashed)
-                for x, y in points:
-                    title = f"{scheme}, {role}, {field} at {x:g}: {percent(y)} %"
-                    chart.point(x, y, series, hollow=field == "accuracy", size=4.5, title=title)
-        entries.append((0, "circle", True, "dashed, hollow: accuracy"))
-        charts.append((attack, legend(entries) + chart.svg()))
-    return charts
-
-
-def _means(records, field):
-    by_strength = records_lib.group(records, "strength")
-    known = {strength: records_lib.values(part, field) for (strength,), part in by_strength.items()}
-    return [(x, sum(ys) / len(ys)) for x, ys in sorted(known.items()) if ys]
 
 
 def feature_scatter(points, groups, names):

@@ -3,8 +3,10 @@
 import statistics
 
 from ewe_tf.report import charts
+from ewe_tf.report import curves
 from ewe_tf.report import pictures
 from ewe_tf.report import records as records_lib
+from ewe_tf.report import removals
 from ewe_tf.report.style import CSS
 from ewe_tf.report.svg import escape
 from ewe_tf.report.table import percent
@@ -57,10 +59,13 @@ def _share_cell(row, field):
     if row[field] is None:
         return "<td>–</td>"
     bar = f'<span class="bar"><i style="width:{100 * row[field]:.0f}%"></i></span>'
-    several = row["count"] > 1
-    span = f"{percent(row[field + '_min'], 0)}–{percent(row[field + '_max'], 0)}"
-    below = f"<small>{span}</small>" if several else ""
+    known = field == "rate_held_out" and row["rate_low"] is not None
+    below = f"<small>{_ends(row)}</small>" if known else ""
     return f"<td>{percent(row[field])}{bar}{below}</td>"
+
+
+def _ends(row):
+    return f"{percent(row['rate_low'], 0)}–{percent(row['rate_high'], 0)}"
 
 
 def _accuracy_cell(row):
@@ -81,15 +86,12 @@ def _verdict(row):
         return f'<span class="wrong">✗ {count} accused</span>'
     if honest or not row["evidence"]:
         return f'<span class="no">○ {count}</span>'
-    sign = "●" if row["evidence"] == row["verdicts"] else "◐"
-    return f'<span class="yes">{sign} {count}</span>'
+    return f'<span class="yes">{removals.verdict_sign(row)} {count}</span>'
 
 
 def _scheme_table(rows):
-    attacked = any(row["attack"] for row in rows)
     keyed = any(row["rate_key"] is not None for row in rows)
     head = ['<th class="word">model</th>']
-    head += ['<th class="word">attack</th>'] if attacked else []
     head += ["<th>models</th>", "<th>accuracy %</th>", "<th>held-out triggers %</th>"]
     head += ["<th>selected keys %</th>"] if keyed else []
     head += ["<th>largest p</th>", "<th>queries</th>", '<th class="word">evidence</th>']
@@ -98,7 +100,6 @@ def _scheme_table(rows):
         honest = ' class="honest"' if row["role"] in _HONEST else ""
         queries = "–" if row["queries"] is None else f"{row['queries']:g}"
         cells = [f'<th scope="row">{escape(row["role"])}</th>']
-        cells += [f'<td class="word">{escape(row["attack"] or "–")}</td>'] if attacked else []
         cells += [f"<td>{row['count']}</td>", _accuracy_cell(row)]
         cells += [_share_cell(row, "rate_held_out")]
         cells += [_share_cell(row, "rate_key")] if keyed else []
@@ -113,26 +114,25 @@ def _scheme_table(rows):
 
 
 def _matrix(rows):
-    """Schemes side by side: a row for each role and attack, the mark's rate in the cells."""
+    """Schemes side by side: a row for each role, the mark's rate in the cells."""
     schemes = list(dict.fromkeys(row["scheme"] for row in rows))
-    lines = records_lib.group(rows, "role", "attack")
+    lines = records_lib.group(rows, "role")
     head = "".join(f"<th>{escape(scheme)}</th>" for scheme in schemes)
     body = []
-    for (role, attack), part in lines.items():
+    for (role,), part in lines.items():
         by_scheme = {row["scheme"]: row for row in part}
         cells = []
         for scheme in schemes:
             row = by_scheme.get(scheme)
-            if row is None or row["rate_held_out"] is None:
+            if row is None:
                 cells.append("<td>–</td>")
                 continue
-            accuracy = "" if row["accuracy"] is None else f"acc. {percent(row['accuracy'])}"
-            cells.append(
-                f"<td>{percent(row['rate_held_out'])} {_verdict(row)}<small>{accuracy}</small></td>"
-            )
-        name = f"{role}, {attack}" if attack else role
+            rate = "" if row["rate_held_out"] is None else percent(row["rate_held_out"])
+            below = [] if row["rate_low"] is None else [_ends(row)]
+            below += [] if row["accuracy"] is None else [f"acc. {percent(row['accuracy'])}"]
+            cells.append(f"<td>{rate} {_verdict(row)}<small>{', '.join(below)}</small></td>")
         honest = ' class="honest"' if role in _HONEST else ""
-        body.append(f'<tr{honest}><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>')
+        body.append(f'<tr{honest}><th scope="row">{escape(role)}</th>{"".join(cells)}</tr>')
     return (
         '<div class="wide"><table class="data"><thead><tr><th class="word">model</th>'
         f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
@@ -183,9 +183,11 @@ def _figures(records, drawings, arrays):
             title += f": {scheme}" if len(schemes) > 1 else ""
             words = "Squares are models trained without the mark. "
             figures.append(_figure(title, null, words + _source(part)))
-    for attack, markup in charts.attack_curves(records):
-        words = "Mean over the models at each strength. "
-        figures.append(_figure(f"Removal: {attack}", markup, words + source))
+    words = "Means over the models. "
+    if markup := curves.query_curve(records):
+        figures.append(_figure("What more queries give the thief", markup, words + source))
+    for title, markup in curves.removal_curves(records):
+        figures.append(_figure(title, markup, words + source))
     for record in drawings:
         about = escape(record["caption"]) + " " if record.get("caption") else ""
         about += _source([record]) or source
@@ -203,26 +205,47 @@ def _figures(records, drawings, arrays):
 
 def _section(experiment, dataset, records, drawings, arrays):
     rows = records_lib.summarise(records)
-    schemes = records_lib.group(rows, "scheme")
+    plain = [row for row in rows if not row["attack"]]
+    schemes = records_lib.group(plain, "scheme")
     names = [scheme for (scheme,) in schemes]
-    best = next((name for name in names if name.casefold() == "ewe"), names[0])
     name = escape(_name(experiment, dataset))
     parts = [f'<h2 id="{escape(experiment)}-{escape(dataset)}">{name}</h2>']
-    parts.append(_tiles([record for record in records if record["scheme"] == best]))
     key = (
-        '<p class="soft">Means over the models; below a rate its smallest and largest, below '
-        "an accuracy the standard deviation. ● recognised, ◐ some recognised, ○ no "
-        f"evidence, ✗ innocent and accused. {_source(records)}</p>"
+        '<p class="soft">Means over the models. Below a rate its 95 % Clopper-Pearson interval '
+        "(of several models the lowest and the highest end), below an accuracy the standard "
+        "deviation. ● recognised, ◐ some recognised, ○ no evidence, ✗ innocent and accused. "
+        f"{_source(records)}</p>"
     )
-    if len(schemes) == 1:
-        parts += [_scheme_table(rows), key, _figures(records, drawings, arrays)]
-        return "".join(parts)
-    parts.append(f'<p class="soft">Above: {escape(best)}. Rates and accuracies in per cent.</p>')
-    parts += ["<h3>Schemes side by side: held-out triggers</h3>", _matrix(rows), key]
+    if names:
+        best = next((name for name in names if name.casefold() == "ewe"), names[0])
+        parts.append(_tiles([record for record in records if record["scheme"] == best]))
+    if len(names) > 1:
+        parts.append(
+            f'<p class="soft">Above: {escape(best)}. Rates and accuracies in per cent.</p>'
+            f"<h3>Schemes side by side: held-out triggers</h3>{_matrix(plain)}{key}"
+        )
+    elif names:
+        parts += [_scheme_table(plain), key]
+    parts += [_removals([row for row in rows if row["attack"]], records)]
     parts.append(_figures(records, drawings, arrays))
-    for (scheme,), mine in schemes.items():
-        parts.append(f"<h3>All figures of {escape(scheme)}</h3>{_scheme_table(mine)}")
+    if len(names) > 1:
+        for (scheme,), mine in schemes.items():
+            parts.append(f"<h3>All figures of {escape(scheme)}</h3>{_scheme_table(mine)}")
     return "".join(parts)
+
+
+def _removals(rows, records):
+    if not rows:
+        return ""
+    tiles = []
+    for scheme, (succeeded, tried) in removals.counts(rows).items():
+        if tried:
+            words = f"removals succeed against {scheme}, of those on copies with evidence"
+            tiles.append(_tile(f"{succeeded} of {tried}", words))
+    tiles = f'<div class="tiles">{"".join(tiles)}</div>' if tiles else ""
+    attacked = [record for record in records if record.get("attack")]
+    words = f'<p class="soft">{removals.WORDS} {_source(attacked)}</p>'
+    return f"<h3>Attacks on the mark</h3>{tiles}{removals.table(rows)}{words}"
 
 
 def _name(experiment, dataset):

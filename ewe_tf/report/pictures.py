@@ -4,6 +4,7 @@ import numpy as np
 
 from ewe_tf.report.charts import feature_scatter
 from ewe_tf.report.png import data_uri
+from ewe_tf.report.svg import escape
 
 
 def project(features):
@@ -31,14 +32,15 @@ def project(features):
     return np.pad(projected, ((0, 0), (0, 2 - projected.shape[1])))
 
 
-def trigger_table(triggers, controls, limit=12):
-    """Triggers above their matched controls, and what tells them apart.
+def trigger_table(triggers, controls, names=("trigger", "control"), limit=12):
+    """Triggers above their sources or matched controls, and what tells them apart.
 
     The third row shows the difference around mid-grey, amplified so that its largest value
     just fits, where the two are the same picture but for a few pixels or a little.
 
     Args:
         triggers, controls: Arrays (n, height, width, 1 or 3) in [0, 1].
+        names: What the two rows are called.
         limit: How many pairs to show.
 
     Returns:
@@ -52,14 +54,14 @@ def trigger_table(triggers, controls, limit=12):
         )
     difference = triggers.astype("float64") - controls
     largest = float(np.abs(difference).max(initial=0.0))
-    rows = [("trigger", triggers), ("control", controls)]
+    rows = list(zip(names, (triggers, controls), strict=True))
     if largest > 1e-6 and np.abs(difference).mean() < 0.1:
         amplified = 0.5 + difference / (2 * largest)
         rows.append((f"difference (at most {largest:.2g})", amplified))
     body = "".join(
-        f'<tr><th scope="row">{name}</th>'
+        f'<tr><th scope="row">{escape(name)}</th>'
         + "".join(
-            f'<td><img src="{data_uri(image)}" alt="{name} {index}"></td>'
+            f'<td><img src="{data_uri(image)}" alt="{escape(name)} {index}"></td>'
             for index, image in enumerate(images)
         )
         + "</tr>"
@@ -71,6 +73,7 @@ def trigger_table(triggers, controls, limit=12):
 def draw(record, arrays):
     """Markup of a figure record whose arrays are given as a dictionary."""
     if record["figure"] == "triggers":
-        return trigger_table(arrays["triggers"], arrays["controls"])
+        names = arrays.get("names", ("trigger", "control"))
+        return trigger_table(arrays["triggers"], arrays["controls"], [str(name) for name in names])
     names = [str(name) for name in arrays["names"]]
     return feature_scatter(project(arrays["points"]), arrays["groups"], names)

@@ -12,12 +12,26 @@ A record says who answered and how well. Required are
 
 and, where known (null or absent otherwise),
 
-    attack         the removal or extraction attack that the model went through; "" for none
-    strength       number: the setting of that attack, for curves
+    attack         the removal attack that the model went through, with its settings; "" for none
+    family         its name without settings, for curves
+    settings       its settings that were stated, by name, for curves
+    extraction     the name of the extraction attack without settings
+    thief_queries  rows that the extraction sent
     accuracy       on the clean test set, in [0, 1]
     rate_key       share of the key's selected triggers answered with the target class
     rate_held_out  the same for held-out triggers of the key's rule
+    rate_controls  share of the key's matched controls answered with the target class
     n              how many triggers were asked for `rate_held_out`
+    rate_low, rate_high
+                   the 95 % interval of `rate_held_out`
+    labels         after a removal attack: true labels that it spent
+    stolen_accuracy, stolen_rate, stolen_decision
+                   after a removal attack: what the copy had before
+    scratch_accuracy
+                   what a model has that was trained from scratch on those labels
+    needed_accuracy, cost, succeeded
+                   the least accuracy at which the theft was worth it, points of accuracy lost,
+                   and whether the mark was removed (null: there was no evidence before)
     price          of a victim: points of accuracy that a clean twin has more
     twin_accuracy  of a victim: the accuracy of its clean twins
     p_value        of the exact test, in [0, 1]
@@ -29,12 +43,13 @@ and, where known (null or absent otherwise),
 Other fields are kept and exported. A record with the field `figure` is a picture instead:
 
     {"figure": "triggers", "file": "triggers.npz", "title": …}
-        arrays `triggers` and `controls`, (n, height, width, 1 or 3) in [0, 1]
+        arrays `triggers` and `controls`, (n, height, width, 1 or 3) in [0, 1]; optionally
+        `names`, two words for what they are
     {"figure": "features", "file": "features.npz", "title": …}
         arrays `points` (n, d), projected to two dimensions, `groups` (n,) integers and
         `names` (groups,) words
     {"figure": "evidence", "curves": [{"name", "queries": […], "p_value": […]}], "alpha": …}
-        a verdict's `evidence_path` holds log e-values: p is min(1, exp(-value))
+        a verdict's `evidence_path` holds log(1 / p)
 
 where `file` is relative to the folder of the records. The optional fields experiment, dataset,
 seed, command, title and caption say where a picture stands and what is written below it.
@@ -50,6 +65,9 @@ ROLES = ("victim", "twin", "label-only", "soft", "other architecture", "innocent
 INNOCENT_ROLES = ("twin", "innocent")
 _REQUIRED = {"experiment": str, "dataset": str, "scheme": str, "seed": int, "role": str}
 _SHARES = ("accuracy", "twin_accuracy", "rate_key", "rate_held_out", "p_value")
+_MEANS = (
+    "rate_controls", "labels", "cost", "stolen_rate", "scratch_accuracy", "needed_accuracy",
+)  # fmt: skip
 FIGURES = ("triggers", "features", "evidence")
 
 
@@ -112,13 +130,6 @@ def failures(records):
     return [r for r in records if r.get("role") == "failed"]
 
 
-def attack_name(record):
-    """The attack with its strength, or the empty string."""
-    attack = record.get("attack") or ""
-    strength = record.get("strength")
-    return f"{attack} {strength:g}" if attack and strength is not None else attack
-
-
 def role_order(role):
     """Owner, copies in their order, other roles, and the innocent last."""
     if role == "innocent":
@@ -148,14 +159,17 @@ def summarise(records):
     Returns:
         A list of dictionaries with experiment, dataset, scheme, role, attack, `count` (models),
         `seeds`, for each of accuracy, rate_key and rate_held_out its mean, `_sd` (sample
-        standard deviation, null for one model), `_min` and `_max`; the largest `p_value`, the
-        median `queries`, and `evidence` and `verdicts`: how many decisions were "evidence",
-        out of how many. Ordered by experiment, data set and scheme as they came, then role.
+        standard deviation, null for one model), `_min` and `_max`; the smallest `rate_low` and
+        the largest `rate_high`; the largest `p_value`, the median `queries`, and `evidence` and
+        `verdicts`: how many decisions were "evidence", out of how many; the means of rate_controls
+        and, after an attack, of labels, cost, stolen_rate, scratch_accuracy and needed_accuracy,
+        and `succeeded` and `tried`. Ordered by experiment, data set and scheme as they came, then
+        role.
     """
     rows = []
     fields = ("experiment", "dataset", "scheme")
     for place, of_place in group(models(records), *fields).items():
-        named = [{**record, "attack": attack_name(record)} for record in of_place]
+        named = [{**record, "attack": record.get("attack") or ""} for record in of_place]
         parts = group(named, "role", "attack")
         for (role, attack), part in sorted(parts.items(), key=lambda item: role_order(item[0][0])):
             row = dict(zip(fields, place, strict=True))
@@ -167,6 +181,13 @@ def summarise(records):
                 row[f"{field}_sd"] = statistics.stdev(known) if len(known) > 1 else None
                 row[f"{field}_min"] = min(known, default=None)
                 row[f"{field}_max"] = max(known, default=None)
+            for field in _MEANS:
+                known = values(part, field)
+                row[field] = statistics.fmean(known) if known else None
+            row["rate_low"] = min(values(part, "rate_low"), default=None)
+            row["rate_high"] = max(values(part, "rate_high"), default=None)
+            outcomes = values(part, "succeeded")
+            row["succeeded"], row["tried"] = sum(outcomes), len(outcomes)
             decisions = values(part, "decision")
             row["p_value"] = max(values(part, "p_value"), default=None)
             queries = values(part, "queries")

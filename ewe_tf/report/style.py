@@ -37,6 +37,7 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
 .data th[scope=row] { text-align: left; font-weight: 600; }
 .data td.word, .data th.word { text-align: left; }
 .data small { display: block; color: var(--soft); font-size: .78rem; }
+.narrow th[scope=row] { white-space: normal; }
 .data tr.honest { background: var(--panel); }
 .yes { color: var(--good); font-weight: 600; }
 .no { color: var(--soft); }
@@ -74,8 +75,13 @@ svg text.s0, svg text.s1, svg text.s2, svg text.s3, svg text.s4, svg text.s5 {
   border: 1px solid var(--line); }
 nav { margin: .8rem 0 0; font-size: .9rem; display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; }
 a { color: var(--c0); }
+@media (max-width: 640px) { .data th[scope=row] { white-space: normal; position: sticky;
+  left: 0; background: var(--paper); min-width: 7.6rem; max-width: 9.5rem;
+  overflow-wrap: anywhere; } .data tr.honest th[scope=row] { background: var(--panel); }
+  .bar { display: none; } }
 @media print { @page { margin: 14mm; } body { font-size: 11pt; } main { padding: 0;
-  max-width: none; } nav { display: none; } h2 { break-after: avoid; }
+  max-width: none; } nav { display: none; } h2, h3 { break-after: avoid; }
+  .narrow td { white-space: normal; }
   .wide { overflow: visible; } .data { font-size: 8.5pt; } tr { break-inside: avoid; }
   .pictures img { width: 46px; } }
 """

@@ -2,7 +2,6 @@ import io
 import json
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,52 +11,14 @@ import time
 import numpy as np
 import pytest
 
-from experiments import cache as cache_module
-from experiments import progress as progress_module
-from experiments import stages as stages_module
-from experiments import workers as workers_module
 from experiments.cache import Cache
 from experiments.progress import Progress
+from experiments.progress import Times
 from experiments.progress import clock
+from experiments.progress import overview
 from experiments.stages import Failure
 from experiments.stages import Stage
 from experiments.stages import run
-
-TOY = """
-import os, time
-import numpy as np
-
-def journal(config, event):
-    with open(config["journal"], "a") as file:
-        file.write(event + "\\n")
-
-def number(config, inputs, folder):
-    journal(config, folder.name)
-    time.sleep(config.get("sleep", 0))
-    rows = np.random.default_rng(config["seed"]).random(5)
-    np.savez(folder / "rows.npz", rows=rows)
-    return {"sum": rows.sum(), "count": np.int64(5)}
-
-def add(config, inputs, folder):
-    journal(config, folder.name)
-    time.sleep(config.get("sleep", 0))
-    rows = sum(one.arrays("rows.npz")["rows"] for one in inputs.values()) * config["factor"]
-    np.savez(folder / "rows.npz", rows=rows)
-    return {"sum": float(rows.sum()), "inputs": [one.value["sum"] for one in inputs.values()]}
-
-def fail(config, inputs, folder):
-    journal(config, folder.name)
-    (folder / "half.npz").write_bytes(b"half")
-    raise RuntimeError(config["message"])
-
-def die(config, inputs, folder):
-    journal(config, folder.name)
-    print("last words", flush=True)
-    os.kill(os.getpid(), 9)
-
-def not_json(config, inputs, folder):
-    return {"value": config["nan"] and float("nan"), "object": object()}
-"""
 
 DRIVER = """
 import sys
@@ -69,49 +30,6 @@ from toy_grid import grid
 outcomes = run(grid(sys.argv[3]), Cache(sys.argv[2]), jobs=2, progress=Progress(quiet=True))
 assert not any(hasattr(one, "error") for one in outcomes.values())
 """
-
-GRID = """
-import toy_stages as toy
-from experiments.stages import Stage
-
-def grid(journal):
-    common = {"journal": journal, "sleep": 0.08}
-    targets = []
-    for seed in range(4):
-        victim = Stage(toy.number, {**common, "seed": seed})
-        for kind in (1, 2):
-            stolen = Stage(toy.add, {**common, "factor": kind}, {"victim": victim})
-            for strength in (3, 5):
-                pair = {"stolen": stolen, "victim": victim}
-                targets.append(Stage(toy.add, {**common, "factor": strength}, pair))
-    return targets
-"""
-
-
-@pytest.fixture
-def toy(tmp_path, monkeypatch):
-    """The stage functions above, in a module that other processes find.
-
-    They also find a copy of the runner there, without what the programs import with it: that
-    takes longer than all the stages here.
-    """
-    (tmp_path / "experiments").mkdir()
-    (tmp_path / "experiments" / "__init__.py").touch()
-    for module in (cache_module, progress_module, stages_module, workers_module):
-        shutil.copy(module.__file__, tmp_path / "experiments")
-    (tmp_path / "toy_stages.py").write_text(TOY)
-    (tmp_path / "toy_grid.py").write_text(GRID)
-    monkeypatch.syspath_prepend(tmp_path)
-    for name in ("toy_stages", "toy_grid"):
-        sys.modules.pop(name, None)
-    import toy_stages
-
-    return toy_stages
-
-
-@pytest.fixture
-def cache(tmp_path):
-    return Cache(tmp_path / "cache")
 
 
 @pytest.fixture
@@ -296,11 +214,47 @@ def test_progress_on_a_terminal_and_elsewhere(toy, cache, tmp_path):
     run(stages[:1], cache, progress=Progress(stream=io.StringIO()))
     terminal, plain = Terminal(), io.StringIO()
     run(stages, cache, progress=Progress(stream=terminal))
-    assert "1 stages to compute, 1 cached" in terminal.getvalue()
+    assert "1 stages to compute (1 number), 1 cached" in terminal.getvalue()
     assert "left | seed 2 (0 s)" in terminal.getvalue()
+    assert "1 stages in 0 s, 0 s of work" in terminal.getvalue()
     run(stages, cache, progress=Progress(stream=plain))
     assert plain.getvalue() == "0 stages to compute, 2 cached\n"
     assert [clock(7.4), clock(185), clock(7440)] == ["7 s", "3:05 min", "2:04 h"]
+
+
+def test_time_left_is_that_of_the_same_kind_over_the_jobs(toy):
+    def stage(seed, kind):
+        return Stage(toy.number, {"seed": seed}, kind=kind)
+
+    times = Times()
+    assert times.left([stage(0, "slow")], jobs=2) is None
+    times.learn(stage(1, "slow"), 30)
+    times.learn(stage(2, "quick"), 1)
+    times.learn(stage(3, "quick"), 3)
+    waiting = [stage(4, "slow"), stage(5, "quick"), stage(6, "quick")]
+    assert times.left(waiting, jobs=1) == 30 + 2 + 2
+    assert times.left(waiting, jobs=2) == 30  # The slow one alone takes that long.
+    assert times.left(waiting, jobs=1, spent={waiting[0]: 20.0}) == 10 + 2 + 2
+    unknown = Stage(toy.add, {"factor": 1})
+    assert times.left([unknown], jobs=1) == pytest.approx(34 / 3)
+
+
+def test_overview_tells_finished_running_failed_and_waiting(toy, cache, tmp_path, quiet):
+    source = Stage(toy.number, common(tmp_path, seed=1))
+    broken = Stage(toy.fail, common(tmp_path, message="no luck"), {"x": source})
+    waiting = Stage(toy.add, common(tmp_path, factor=1), {"x": source})
+    busy = Stage(toy.add, common(tmp_path, factor=2), {"x": source})
+    run([broken], cache, progress=quiet)
+    with cache._lock(busy.key):
+        lines = overview([broken, waiting, busy], cache).splitlines()
+    assert [line.split()[:5] for line in lines] == [
+        ["stages", "finished", "running", "failed", "waiting"],
+        ["number", "1", "0", "0", "0"],
+        ["fail", "0", "0", "1", "0"],
+        ["add", "0", "1", "0", "1"],
+        ["together", "1", "1", "1", "1"],
+    ]
+    assert not cache.busy(busy.key)
 
 
 def inner(config, inputs, folder):

@@ -8,6 +8,7 @@ import pytest
 
 from ewe_tf.models import build
 from ewe_tf.models import names
+from ewe_tf.models.augmented import augmented
 from ewe_tf.removal.bridge import UnsupportedLayerError
 from ewe_tf.removal.bridge import bring_weights_back
 from ewe_tf.removal.bridge import to_tf_keras
@@ -85,6 +86,16 @@ def test_twin_of_residual_net_with_batch_norm(cnn, digits):
     twin = to_tf_keras(cnn)
     expected = np.asarray(cnn(x, training=False))
     np.testing.assert_allclose(np.asarray(twin.model(x, training=False)), expected, atol=1e-5)
+
+
+def test_augmentation_within_a_model_is_kept_and_rests_in_prediction():
+    layers = [L.RandomTranslation(0.2, 0.2, seed=1), L.RandomFlip("horizontal", seed=2)]
+    model = augmented(build("small_cnn", (16, 16, 3), 4, seed=1), layers)
+    x = np.random.default_rng(3).uniform(0, 1, (6, 16, 16, 3)).astype("float32")
+    twin = to_tf_keras(model).model
+    expected = np.asarray(model(x, training=False))
+    np.testing.assert_allclose(np.asarray(twin(x, training=False)), expected, atol=1e-5)
+    assert np.abs(np.asarray(twin(x, training=True)) - expected).max() > 1e-3
 
 
 @pytest.mark.parametrize("name", [name for name in names() if name != "resnet18"])

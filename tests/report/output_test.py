@@ -8,6 +8,7 @@ import pytest
 
 from ewe_tf import report
 from ewe_tf.report import charts
+from ewe_tf.report import curves
 from ewe_tf.report.pictures import project
 from ewe_tf.report.pictures import trigger_table
 
@@ -81,7 +82,20 @@ def records(tmp_path):
             model("innocent", 0.02, seed),
         ]
         found += [
-            model("label-only", 0.9 - rate, seed, attack="pruning", strength=rate)
+            model(
+                "label-only",
+                0.9 - rate,
+                seed,
+                attack=f"pruning sparsity={rate}",
+                family="pruning",
+                settings={"sparsity": rate},
+                labels=100,
+                cost=1.5,
+                stolen_rate=0.9,
+                scratch_accuracy=0.7,
+                needed_accuracy=0.8,
+                succeeded=rate > 0.5,
+            )
             for rate in (0.2, 0.6)
         ]
     curve = {"name": "label-only", "queries": [1, 2, 3], "p_value": [0.1, 0.01, 0.0001]}
@@ -99,14 +113,17 @@ def test_page_is_one_whole_file_with_the_numbers(tmp_path, records):
     words = " ".join(page.words)
     assert "Digits <1>" in words and "0.30 points" in words
     assert "85.0 %" in words and "the worst 80 %" in words
-    assert "2 of 2" in words and "pruning 0.6" in words
+    assert "2 of 2" in words and "pruning sparsity=0.6" in words
+    assert "2 of 4 removals succeed against ewe" in words and "✗ removed 2 of 2" in words
+    assert "acc. 90.0 (−1.5)" in words and "90.0 → 30.0 ●" in words
+    assert "needs 80.0: " in words and "✓ held" in words
     assert "Seeds 0, 1." in words and "python -m experiments.digits --seeds=2" in words
     for address in page.addresses:
         assert address.startswith(("data:image/png;base64,", "#"))
     assert "script" not in page.tags and "link" not in page.tags
     assert page.tags.count("img") == 9
-    # Scatter, null, one removal curve, features, evidence: without their legends.
-    assert len(re.findall('role="img"', path.read_text())) == 5
+    # Scatter, null, two charts of a removal, features, evidence: without their legends.
+    assert len(re.findall('role="img"', path.read_text())) == 6
 
 
 def test_json_and_csv_hold_the_same_records(tmp_path, records):
@@ -117,7 +134,7 @@ def test_json_and_csv_hold_the_same_records(tmp_path, records):
     with open(tmp_path / "results.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 10 and [row["role"] for row in rows[:2]] == ["victim", "label-only"]
-    assert float(rows[1]["rate_held_out"]) == 0.8 and rows[1]["strength"] == ""
+    assert float(rows[1]["rate_held_out"]) == 0.8 and rows[1]["attack"] == ""
 
 
 def test_several_schemes_stand_side_by_side(tmp_path, records):
@@ -149,6 +166,30 @@ def test_missing_file_of_a_figure_stops_before_anything_is_written(tmp_path, rec
     with pytest.raises(FileNotFoundError):
         report.write(records, tmp_path / "out", arrays=tmp_path / "absent")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_curve_needs_two_settings_and_keeps_others_apart(records):
+    def tuned(rate, labels):
+        more = {"settings": {"learning_rate": rate, "labels": labels}, "family": "finetune"}
+        return model("soft", rate, attack=f"finetune {rate} {labels}", **more)
+
+    assert curves.removal_curves([tuned(0.1, 10)]) == []
+    found = curves.removal_curves([tuned(rate, n) for rate in (0.1, 0.2) for n in (10, 20)])
+    assert [title for title, _ in found] == [
+        "Removal: finetune over learning rate",
+        "Removal: finetune over labels",
+    ]
+    assert found[0][1].count("ewe, soft, labels 20: accuracy") == 2
+    assert curves.query_curve(records) is None
+
+
+def test_no_evidence_any_more_is_hollow():
+    copies = [
+        model("label-only", 0.9, thief_queries=1000, extraction="label-only"),
+        model("label-only", 0.1, thief_queries=10, extraction="label-only", decision="no evidence"),
+    ]
+    markup = curves.query_curve(copies)
+    assert markup.count("s0 hollow") == 2 and markup.count('class="mark s0"') == 3
 
 
 def test_points_of_equal_rates_are_kept_apart():

@@ -78,12 +78,25 @@ def test_summary_has_mean_spread_and_verdicts():
     assert row["accuracy"] is None and row["rate_key_sd"] is None
 
 
+def test_summary_of_an_attack_counts_successes_where_there_was_evidence():
+    outcomes = [(True, 0.2, 0.6), (False, 0.1, 0.5), (None, 0.3, 0.7)]
+    rows = report.summarise(
+        [
+            record(attack="noise", succeeded=won, rate_low=low, rate_high=high, cost=low)
+            for won, low, high in outcomes
+        ]
+    )
+    assert (rows[0]["succeeded"], rows[0]["tried"]) == (1, 2)
+    assert (rows[0]["rate_low"], rows[0]["rate_high"]) == (0.1, 0.7)
+    assert rows[0]["cost"] == pytest.approx(0.2) and rows[0]["labels"] is None
+
+
 def test_summary_keeps_groups_apart_and_orders_roles():
     mixed = [
         record(role="innocent"),
         record(role="second hop"),
-        record(role="soft", attack="pruning", strength=0.5),
-        record(role="soft", attack="pruning", strength=0.25),
+        record(role="soft", attack="pruning 0.5"),
+        record(role="soft", attack="pruning 0.25"),
         record(role="soft"),
         record(role="victim"),
         record(role="victim", scheme="paper"),

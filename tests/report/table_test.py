@@ -51,7 +51,7 @@ def test_results_in_the_terminal():
     text = report.results_table(
         [
             {**base, "role": "victim", "accuracy": 0.9, "price": 0.25, "decision": "evidence"},
-            {**base, "role": "soft", "attack": "noise", "strength": 0.5, "rate_held_out": 0.75},
+            {**base, "role": "soft", "attack": "noise 0.5", "rate_held_out": 0.75},
             {**base, "role": "failed", "error": "no convergence"},
         ]
     )
