@@ -13,14 +13,15 @@ METADATA := setup.cfg pyproject.toml
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help demo test lint format clean
+.PHONY: help demo test docs lint format clean
 
 help:
 	@echo "make demo    train, mark, steal and verify on a small real data set; writes demo/"
 	@echo "make test    run the tests"
+	@echo "make docs    build the documentation's pages into site/"
 	@echo "make lint    check the style"
 	@echo "make format  mend the style"
-	@echo "make clean   remove .venv, demo/ and what the tools leave behind"
+	@echo "make clean   remove .venv, demo/, site/ and what the tools leave behind"
 
 demo: .venv/.demo-installed
 	@$(BIN)/python -m experiments.digits --output=demo $(DEMO_ARGS)
@@ -29,6 +30,11 @@ demo: .venv/.demo-installed
 test: .venv/.test-installed
 	@TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1 OMP_NUM_THREADS=1 \
 	    $(BIN)/python -m pytest -q -n auto --maxprocesses=4 --dist=loadfile $(PYTEST_ARGS)
+
+# Fails on any warning. (The notice that is switched off is about MkDocs' own future.)
+docs: .venv/.docs-installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build -q --strict \
+	    && echo "Documentation: site/index.html"
 
 lint: .venv/.test-installed
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format -q --check . && echo "Style: nothing to mend"
@@ -41,6 +47,6 @@ format: .venv/.test-installed
 	@touch $@
 
 clean:
-	@rm -rf .venv .bazel demo build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv .bazel demo site build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	@echo "Clean"

@@ -7,18 +7,16 @@ itself loads hardly anything; `every public name` is what a program pays that us
 """
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 
 from absl import app
 from absl import flags
 
-from benchmarks._machine import machine
+from benchmarks import _children
+from benchmarks import _output
 
-_REPETITIONS = flags.DEFINE_integer("repetitions", 7, "Processes started.", lower_bound=1)
-_OUTPUT = flags.DEFINE_string("output", None, "A JSON file to write the results to.")
+FLAGS = flags.FLAGS
 
 _PROGRAM = """
 import json, time
@@ -39,28 +37,27 @@ def measure(repetitions):
     """Dict from part to its median time in seconds, over new processes."""
     rows = []
     for _ in range(repetitions):
-        done = subprocess.run(
-            [sys.executable, "-c", _PROGRAM],
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        )
-        rows.append(json.loads(done.stdout.splitlines()[-1]))
+        rows.append(json.loads(_children.output([sys.executable, "-c", _PROGRAM])[-1]))
     medians = [statistics.median(column) for column in zip(*rows, strict=True)]
     return dict(zip(_PARTS, medians, strict=True))
 
 
+def define_flags():
+    """The flags of this program."""
+    flags.DEFINE_integer("repetitions", 7, "Processes started.", lower_bound=1)
+    flags.DEFINE_string("output", None, "A JSON file to write the results to.")
+
+
 def main(_):
-    seconds = measure(_REPETITIONS.value)
-    for part, value in seconds.items():
-        print(f"{part:24s}{value:8.3f} s")
-    found = {"machine": machine(), "seconds": seconds, "repetitions": _REPETITIONS.value}
-    print(json.dumps(found["machine"]))
-    if _OUTPUT.value:
-        with open(_OUTPUT.value, "w") as file:
-            json.dump(found, file, indent=1)
+    seconds = measure(FLAGS.repetitions)
+    results = [
+        {"part": part, "seconds": value, "repetitions": FLAGS.repetitions}
+        for part, value in seconds.items()
+    ]
+    columns = {"part": "part", "s": ("seconds", 3)}
+    _output.finish(results, columns)
 
 
 if __name__ == "__main__":
+    define_flags()
     app.run(main)

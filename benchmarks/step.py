@@ -11,15 +11,13 @@ wall-clock time; those of processor time are beside them in the file, and depend
 the machine does.
 """
 
-import json
-
 import numpy as np
 import tensorflow as tf
 from absl import app
 from absl import flags
 
 import ewe_tf
-from benchmarks._machine import machine
+from benchmarks import _output
 from benchmarks._timing import interleaved
 from ewe_tf import models
 from ewe_tf.watermarks.alternating import AlternatingTrainer
@@ -29,22 +27,20 @@ from ewe_tf.watermarks.paper_rule import weighted_layers
 from ewe_tf.watermarks.trainer import EntangledTrainer
 from ewe_tf.watermarks.trainer import Weights
 
-_NETWORKS = flags.DEFINE_multi_string(
-    "network", ["small_cnn", "two_conv"], "Architectures of ewe_tf.models; may be repeated."
-)
-_BATCH_SIZES = flags.DEFINE_multi_integer(
-    "batch_size", [128, 512], "Task rows of a step; may be repeated.", lower_bound=32
-)
-_SHAPE = flags.DEFINE_list("input_shape", ["28", "28", "1"], "Height, width, channels.")
-_REPETITIONS = flags.DEFINE_integer("repetitions", 15, "Measurements of each.", lower_bound=1)
-_CALLS = flags.DEFINE_integer("calls", 3, "Steps that one measurement takes.", lower_bound=1)
-_OUTPUT = flags.DEFINE_string("output", None, "A JSON file to write the results to.")
+FLAGS = flags.FLAGS
 
 _CLASSES = 10
 
 
-def steps(network, batch_size, input_shape):
-    """The contestants: dict from name to `(rows, function that makes one step)`."""
+def steps(network, batch_size, input_shape, layers=None):
+    """The contestants: dict from name to `(rows, function that makes one step)`.
+
+    Args:
+        network: an architecture of `ewe_tf.models`.
+        batch_size: task rows of a step.
+        input_shape: height, width, channels.
+        layers: names of the layers that both schemes entangle; `None` for the default of each.
+    """
     scheme, paper = ewe_tf.EWE(), ewe_tf.EWE.paper()
     layout = Layout(batch_size, scheme.rows, scheme.rows, scheme.rows)
     # Hull rows are made within the step.
@@ -60,7 +56,7 @@ def steps(network, batch_size, input_shape):
         )
         return EntangledTrainer(
             classifier,
-            classifier.layer_names(scheme.layers),
+            classifier.layer_names(layers),
             0,
             layout,
             weights,
@@ -70,7 +66,7 @@ def steps(network, batch_size, input_shape):
         )
 
     def alternating(classifier):
-        names = weighted_layers(classifier.model)
+        names = layers or weighted_layers(classifier.model)
         factors, temperatures = [paper.factors] * len(names), [paper.temperatures] * len(names)
         rate = paper.temperature_rate
         return AlternatingTrainer(classifier, names, factors, temperatures, rate, paper.distance)
@@ -134,6 +130,7 @@ def measure(network, batch_size, input_shape, repetitions, calls):
         entry = {
             "network": network,
             "batch_size": batch_size,
+            "input_shape": input_shape,
             "step": name,
             "rows": rows,
             "milliseconds": round(1e3 * wall, 3),
@@ -147,48 +144,44 @@ def measure(network, batch_size, input_shape, repetitions, calls):
     return results
 
 
-def table(results):
-    """The results as text."""
-    ratios = ("of plain", "of EWE")
-    head = ("network", "batch", "step", "rows", "ms", *ratios, "CPU ms", *ratios)
-    rows = [
-        (
-            entry["network"],
-            str(entry["batch_size"]),
-            entry["step"],
-            str(entry["rows"]),
-            f"{entry['milliseconds']:.1f}",
-            f"{entry['of_plain']:.2f}",
-            f"{entry['of_EWE']:.2f}",
-            f"{entry['processor_milliseconds']:.1f}",
-            f"{entry['processor_of_plain']:.2f}",
-            f"{entry['processor_of_EWE']:.2f}",
-        )
-        for entry in results
-    ]
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *rows)
+def define_flags():
+    """The flags of this program."""
+    flags.DEFINE_multi_string(
+        "network", ["small_cnn", "two_conv"], "Architectures of ewe_tf.models; may be repeated."
     )
+    flags.DEFINE_multi_integer(
+        "batch_size", [128, 512], "Task rows of a step; may be repeated.", lower_bound=32
+    )
+    flags.DEFINE_list("input_shape", ["28", "28", "1"], "Height, width, channels.")
+    flags.DEFINE_integer("repetitions", 15, "Measurements of each.", lower_bound=1)
+    flags.DEFINE_integer("calls", 3, "Steps that one measurement takes.", lower_bound=1)
+    flags.DEFINE_string("output", None, "A JSON file to write the results to.")
 
 
 def main(_):
     # Each network is a new graph on purpose, which TensorFlow warns of.
     tf.get_logger().setLevel("ERROR")
-    shape = tuple(int(side) for side in _SHAPE.value)
+    shape = tuple(int(side) for side in FLAGS.input_shape)
     results = []
-    for network in _NETWORKS.value:
-        for batch_size in _BATCH_SIZES.value:
+    for network in FLAGS.network:
+        for batch_size in FLAGS.batch_size:
             print(f"{network}, batch size {batch_size} ...", flush=True)
-            results += measure(network, batch_size, shape, _REPETITIONS.value, _CALLS.value)
-    found = {"machine": machine(), "input_shape": shape, "results": results}
-    print(table(results))
-    print(json.dumps(found["machine"]))
-    if _OUTPUT.value:
-        with open(_OUTPUT.value, "w") as file:
-            json.dump(found, file, indent=1)
+            results += measure(network, batch_size, shape, FLAGS.repetitions, FLAGS.calls)
+    columns = {
+        "network": "network",
+        "batch": "batch_size",
+        "step": "step",
+        "rows": "rows",
+        "ms": ("milliseconds", 1),
+        "of plain": ("of_plain", 2),
+        "of EWE": ("of_EWE", 2),
+        "CPU ms": ("processor_milliseconds", 1),
+        "CPU of plain": ("processor_of_plain", 2),
+        "CPU of EWE": ("processor_of_EWE", 2),
+    }
+    _output.finish(results, columns)
 
 
 if __name__ == "__main__":
+    define_flags()
     app.run(main)

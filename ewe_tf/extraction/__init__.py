@@ -17,13 +17,26 @@ A copy is a model like any other, so a second hop is the same attack on an oracl
 `attack.run(ewe_tf.Oracle(copy), second_student, images)`.
 """
 
-from ewe_tf.extraction.active import ActiveQueries as ActiveQueries
-from ewe_tf.extraction.adaptive_knockoff import AdaptiveKnockoff as AdaptiveKnockoff
-from ewe_tf.extraction.adversarial import AdversarialQueries as AdversarialQueries
-from ewe_tf.extraction.attack import Attack as Attack
-from ewe_tf.extraction.distillation import Distillation as Distillation
-from ewe_tf.extraction.jacobian import JacobianAugmentation as JacobianAugmentation
-from ewe_tf.extraction.knockoff import Knockoff as Knockoff
-from ewe_tf.extraction.label_only import LabelOnly as LabelOnly
-from ewe_tf.extraction.mixup import MixupQueries as MixupQueries
-from ewe_tf.extraction.mixup import MixupTraining as MixupTraining
+from ewe_tf.extraction.active import ActiveQueries
+from ewe_tf.extraction.adaptive_knockoff import AdaptiveKnockoff
+from ewe_tf.extraction.adversarial import AdversarialQueries
+from ewe_tf.extraction.attack import Attack
+from ewe_tf.extraction.distillation import Distillation
+from ewe_tf.extraction.jacobian import JacobianAugmentation
+from ewe_tf.extraction.knockoff import Knockoff
+from ewe_tf.extraction.label_only import LabelOnly
+from ewe_tf.extraction.mixup import MixupQueries
+from ewe_tf.extraction.mixup import MixupTraining
+
+__all__ = [
+    "ActiveQueries",
+    "AdaptiveKnockoff",
+    "AdversarialQueries",
+    "Attack",
+    "Distillation",
+    "JacobianAugmentation",
+    "Knockoff",
+    "LabelOnly",
+    "MixupQueries",
+    "MixupTraining",
+]

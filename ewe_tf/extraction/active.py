@@ -26,8 +26,8 @@ class ActiveQueries(Attack):
         rounds: rounds of choosing.
         initial: share of the budget, in (0, 1], that is sent at random first.
         round_epochs: epochs of training in a round.
-        epochs, batch_size, learning_rate, late_rate, optimizer, augmentation, validation_split,
-            seed, verbose: last training of the student, see `Attack`.
+        epochs, batch_size, learning_rate, late_rate: last training of the student, see `Attack`.
+        optimizer, augmentation, validation_split, seed, verbose: likewise.
 
     Reference:
         [Pal et al., 2020](https://doi.org/10.1609/aaai.v34i01.5432) (ActiveThief), section 4.

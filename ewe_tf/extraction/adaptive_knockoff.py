@@ -33,8 +33,8 @@ class AdaptiveKnockoff(Attack):
         step_rows: rows sent at each step of the policy (the paper: 1).
         groups: number of groups made of a pool that comes without.
         window: steps over which the reward's baseline and the answers' mean are taken.
-        epochs, batch_size, learning_rate, late_rate, optimizer, augmentation, validation_split,
-            seed, verbose: training of the student, see `Attack`.
+        epochs, batch_size, learning_rate, late_rate: training of the student, see `Attack`.
+        optimizer, augmentation, validation_split, seed, verbose: likewise.
 
     Reference:
         [Orekondy et al., 2019](https://arxiv.org/abs/1812.02766), section 4.1, adaptive strategy.

@@ -32,8 +32,8 @@ class AdversarialQueries(Attack):
         confidence: difference of log-probabilities, at least 0, at which a row is left alone.
         bounds: pair (lowest, highest) value of an input; None for those of the queries.
         round_epochs: epochs of training in a round.
-        epochs, batch_size, learning_rate, late_rate, optimizer, augmentation, validation_split,
-            seed, verbose: last training of the student, see `Attack`.
+        epochs, batch_size, learning_rate, late_rate: last training of the student, see `Attack`.
+        optimizer, augmentation, validation_split, seed, verbose: likewise.
 
     Reference:
         [Yu et al., 2020](https://doi.org/10.14722/ndss.2020.24178) (CloudLeak), section IV.

@@ -23,8 +23,8 @@ class Distillation(Attack):
         floor: probabilities below it, and zeros, are taken for this much. At a high temperature
             it decides how unlikely a class is that the oracle does not mention; half of the last
             decimal suits rounded answers.
-        epochs, batch_size, learning_rate, late_rate, optimizer, augmentation, validation_split,
-            seed, verbose: training of the student, see `Attack`.
+        epochs, batch_size, learning_rate, late_rate: training of the student, see `Attack`.
+        optimizer, augmentation, validation_split, seed, verbose: likewise.
 
     Raises:
         ValueError: for values outside the ranges above; from `run`, for an oracle that gives

@@ -33,8 +33,8 @@ class JacobianAugmentation(Attack):
         period: tau, rounds after which the step changes its sign; None for never.
         bounds: pair (lowest, highest) value of an input; None for those of the queries.
         round_epochs: epochs of training in a round.
-        epochs, batch_size, learning_rate, late_rate, optimizer, augmentation, validation_split,
-            seed, verbose: last training of the student, see `Attack`.
+        epochs, batch_size, learning_rate, late_rate: last training of the student, see `Attack`.
+        optimizer, augmentation, validation_split, seed, verbose: likewise.
 
     Reference:
         [Papernot et al., 2017](https://arxiv.org/abs/1602.02697), algorithm 1 and section 4.2;

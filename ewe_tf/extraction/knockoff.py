@@ -19,8 +19,8 @@ class Knockoff(Attack):
 
     Args:
         budget: rows to send; None for the whole pool.
-        epochs, batch_size, learning_rate, late_rate, optimizer, augmentation, validation_split,
-            seed, verbose: training of the student, see `Attack`.
+        epochs, batch_size, learning_rate, late_rate: training of the student, see `Attack`.
+        optimizer, augmentation, validation_split, seed, verbose: likewise.
 
     Reference:
         [Orekondy et al., 2019](https://arxiv.org/abs/1812.02766), section 4.1, random strategy.

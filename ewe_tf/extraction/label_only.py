@@ -15,8 +15,8 @@ class LabelOnly(Attack):
     Every query is sent once. An oracle that tells more is used for its labels only.
 
     Args:
-        epochs, batch_size, learning_rate, late_rate, optimizer, augmentation, validation_split,
-            seed, verbose: training of the student, see `Attack`.
+        epochs, batch_size, learning_rate, late_rate: training of the student, see `Attack`.
+        optimizer, augmentation, validation_split, seed, verbose: likewise.
 
     Example:
 

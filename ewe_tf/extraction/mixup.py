@@ -47,8 +47,8 @@ class MixupQueries(_Mixing):
         mixes: number of mixes sent; None for as many as queries.
         mixer: `"mixup"`, or `"cutmix"` for images.
         alpha: the share of the first row is drawn from Beta(alpha, alpha); above 0.
-        epochs, batch_size, learning_rate, late_rate, optimizer, augmentation, validation_split,
-            seed, verbose: training of the student, see `Attack`.
+        epochs, batch_size, learning_rate, late_rate: training of the student, see `Attack`.
+        optimizer, augmentation, validation_split, seed, verbose: likewise.
 
     Reference:
         [Zhang et al., 2018](https://arxiv.org/abs/1710.09412) (mixup).
@@ -74,8 +74,8 @@ class MixupTraining(_Mixing):
         mixes: number of mixes trained on beside the answered rows; None for as many as these.
         mixer: `"mixup"`, or `"cutmix"` for images.
         alpha: the share of the first row is drawn from Beta(alpha, alpha); above 0.
-        epochs, batch_size, learning_rate, late_rate, optimizer, augmentation, validation_split,
-            seed, verbose: training of the student, see `Attack`.
+        epochs, batch_size, learning_rate, late_rate: training of the student, see `Attack`.
+        optimizer, augmentation, validation_split, seed, verbose: likewise.
 
     Reference:
         [Zhang et al., 2018](https://arxiv.org/abs/1710.09412) (mixup).

@@ -165,12 +165,21 @@ def _flat(features):
 def _pairwise_distances(x, distance):
     if distance == "cosine":
         x = x * tf.math.rsqrt(tf.maximum(tf.reduce_sum(x * x, axis=1, keepdims=True), 1e-12))
-        return 1.0 - tf.matmul(x, x, transpose_b=True)
+        return 1.0 - _products(x)
     # Distances do not change with the origin; around the mean they lose fewer digits.
     x = x - tf.stop_gradient(tf.reduce_mean(x, axis=0, keepdims=True))
     squares = tf.reduce_sum(x * x, axis=1)
-    products = tf.matmul(x, x, transpose_b=True)
-    return tf.nn.relu(squares[:, None] + squares[None, :] - 2.0 * products)
+    return tf.nn.relu(squares[:, None] + squares[None, :] - 2.0 * _products(x))
+
+
+@tf.custom_gradient
+def _products(x):
+    """`x x^T`, whose gradient takes one matrix product where the general rule takes two."""
+
+    def gradient(upstream):
+        return tf.matmul(upstream + tf.transpose(upstream), x)
+
+    return tf.matmul(x, x, transpose_b=True), gradient
 
 
 def _check(temperature, distance):

@@ -49,13 +49,16 @@ class AlternatingSteps:
         """The largest change of any input value that the steps can add up to."""
         return self.step_size * (self.rounds + self.most_away + self.last_away)
 
-    def compiled(self, target_logit, rate, entanglement, shape, value_range):
+    def compiled(self, target_logit, rate, represent, entanglement, shape, value_range):
         """The steps as one compiled graph over all batches.
 
         Args:
             target_logit: differentiable function from a batch to the sum of its target logits.
             rate: function from a batch to the share that is answered with the target class.
-            entanglement: differentiable function from a batch and its partners to a scalar.
+            represent: function from a batch's partners to what `entanglement` takes of them,
+                called once for each batch.
+            entanglement: differentiable function from a batch and its partners, so represented,
+                to a scalar.
             shape: `(rows, ...)`, the shape of a batch.
             value_range: `(low, high)` that the results stay in.
 
@@ -77,6 +80,7 @@ class AlternatingSteps:
         def steps(stacked, stacked_partners):
             def batch(pair):
                 x, partners = pair
+                partners = represent(partners)
                 away = 0
                 for _ in tf.range(self.rounds):
                     while away < self.most_away and rate(x) > self.threshold:

@@ -145,31 +145,31 @@ def _attribute(rule, pair, source):
 class _objective:
     def __init__(self, classifier, layers, targets, target, distance):
         self.model = classifier.with_features(layers)
-        self.targets = tf.constant(targets, tf.float32)
+        # The weights rest and rows do not see one another: the targets' features stay the same.
+        *self.targets, _ = self.model(tf.constant(targets, tf.float32), training=False)
+        self.rows = len(targets)
         self.answers = target
         self.logits = classifier.logits
         self.distance = distance
 
     def entanglement(self, images):
         """Normalised SNNL between `images` and rows of the target class, mean over layers."""
-        return self._entanglement(self._outputs(images)[0], tf.shape(images)[0])
+        *features, _ = self.model(images, training=False)
+        return self._entanglement(features)
 
     def __call__(self, images):
-        features, outputs = self._outputs(images)
-        outputs = tf.cast(outputs[: tf.shape(images)[0]], tf.float32)
+        *features, outputs = self.model(images, training=False)
+        outputs = tf.cast(outputs, tf.float32)
         if self.logits:
             outputs = tf.nn.softmax(outputs)
         away = -tf.reduce_mean(tf.math.log(outputs[:, self.answers] + 1e-7))
-        return self._entanglement(features, tf.shape(images)[0]) + away
+        return self._entanglement(features) + away
 
-    def _outputs(self, images):
-        *features, outputs = self.model(tf.concat([images, self.targets], 0), training=False)
-        return features, outputs
-
-    def _entanglement(self, features, rows):
-        groups = tf.repeat([1, 0], [rows, len(self.targets)])
+    def _entanglement(self, features):
+        groups = tf.repeat([1, 0], [tf.shape(features[0])[0], self.rows])
         total = 0.0
-        for f in features:
-            temperature = median_distance(tf.stop_gradient(f), self.distance)
-            total += soft_nearest_neighbor_loss(f, groups, temperature, self.distance)
-        return total / (len(features) * fully_mixed_value(len(self.targets)))
+        for rows, targets in zip(features, self.targets, strict=True):
+            both = tf.concat([rows, targets], axis=0)
+            temperature = median_distance(tf.stop_gradient(both), self.distance)
+            total += soft_nearest_neighbor_loss(both, groups, temperature, self.distance)
+        return total / (len(features) * fully_mixed_value(self.rows))

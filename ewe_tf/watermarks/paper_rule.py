@@ -54,7 +54,7 @@ class PaperRule:
     def _compiled(self):
         of, shape = self.objectives, (self.rows, *self.partners.shape[1:])
         return self.steps.compiled(
-            of.target_logit, of.rate, of.entanglement, shape, self.value_range
+            of.target_logit, of.rate, of.represent, of.entanglement, shape, self.value_range
         )
 
 
@@ -90,7 +90,7 @@ def make_paper_rule(
     position = None
     if patch is not None:
         images = np.resize(images, (rows, *images.shape[1:]))
-        partners = np.resize(targets, images.shape)
+        partners = objectives.represent(np.resize(targets, images.shape))
         position = best_position(lambda x: objectives.entanglement(x, partners), images, patch)
     return PaperRule(patch, position, steps, objectives, targets, rows, value_range)
 
@@ -122,15 +122,19 @@ class Objectives:
         answers = tf.argmax(self.features(x, training=False)[-1], axis=1)
         return tf.reduce_mean(tf.cast(answers == self.target, tf.float32))
 
+    def represent(self, rows):
+        """The entangled layers' outputs on rows, positive parts alone."""
+        *features, _ = self.features(tf.convert_to_tensor(rows, tf.float32), training=False)
+        return [tf.nn.relu(f) for f in features]
+
     def entanglement(self, x, partners):
-        """`sum_l S_l(100 / T_l)` between the rows and as many of the target class."""
-        rows = tf.concat([x, tf.convert_to_tensor(partners, tf.float32)], axis=0)
-        *features, _ = self.features(rows, training=False)
-        groups = tf.repeat([1, 0], [tf.shape(x)[0], tf.shape(partners)[0]])
+        """`sum_l S_l(100 / T_l)` between the rows and `represent` of rows of the target class."""
+        features = self.represent(x)
+        groups = tf.repeat([1, 0], [tf.shape(x)[0], tf.shape(partners[0])[0]])
         return tf.add_n(
             [
-                soft_nearest_neighbor_loss(tf.nn.relu(f), groups, 100.0 / t, self.distance)
-                for f, t in zip(features, self.temperatures, strict=True)
+                soft_nearest_neighbor_loss(tf.concat(both, 0), groups, 100.0 / t, self.distance)
+                for *both, t in zip(features, partners, self.temperatures, strict=True)
             ]
         )
 

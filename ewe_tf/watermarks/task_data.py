@@ -1,6 +1,7 @@
 """The task's training data, given as arrays or as a `tf.data.Dataset`, in one form."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import tensorflow as tf
@@ -51,8 +52,7 @@ class TaskData:
         if self.dataset is not None:
             whole = self.dataset.map(_with_weights, num_parallel_calls=tf.data.AUTOTUNE)
             return whole.repeat().rebatch(size, drop_remainder=True)
-        weights = np.ones(len(self.x), np.float32) if self.weights is None else self.weights
-        arrays = tuple(tf.constant(a) for a in (self.x, self.y, weights))
+        arrays = self._tensors
         order = tf.data.Dataset.range(len(self.x)).shuffle(len(self.x), seed=self.seed)
         return (
             order.repeat()
@@ -62,6 +62,12 @@ class TaskData:
                 num_parallel_calls=tf.data.AUTOTUNE,
             )
         )
+
+    @functools.cached_property
+    def _tensors(self):
+        """Inputs, labels and weights: one copy for all streams, however many stages there are."""
+        weights = np.ones(len(self.x), np.float32) if self.weights is None else self.weights
+        return tuple(tf.constant(a) for a in (self.x, self.y, weights))
 
 
 def from_arrays(x, y, num_classes, batch_size, seed, sample_weight=None, class_weight=None):

@@ -15,15 +15,22 @@ def test_contestants_take_turns_and_every_other_round_runs_backwards():
     assert all(np.all(s >= 0) for s in seconds.values())
 
 
+def test_every_rule_of_trigger_generation_can_be_made():
+    from benchmarks.triggers import rules
+
+    for make in rules("small_cnn").values():
+        assert make().changes_images
+
+
 @pytest.mark.slow
 def test_every_step_trains():
     from benchmarks.step import steps
 
     contestants = steps("small_cnn", 32, (8, 8, 1))
     assert {name: rows for name, (rows, _) in contestants.items()} == {
-        "plain": 80,
+        "plain": 96,
         "plain, task rows": 32,
-        "EWE": 80,
+        "EWE": 96,
         "published": 32,
         "published, pair": 64,
     }

@@ -168,3 +168,16 @@ def test_bad_arguments_are_named(arguments, message):
     arguments = {"groups": [0, 1, 0], **arguments}
     with pytest.raises(ValueError, match=message):
         soft_nearest_neighbor_loss(np.ones((3, 2)), **arguments)
+
+
+@pytest.mark.parametrize("distance", ["cosine", "sqeuclidean"])
+def test_value_and_gradient_take_one_matrix_product_each(distance):
+    @tf.function(input_signature=[tf.TensorSpec([8, 5])])
+    def both(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            value = soft_nearest_neighbor_loss(x, [0, 1] * 4, 1.0, distance)
+        return value, tape.gradient(value, x)
+
+    kinds = [operation.type for operation in both.get_concrete_function().graph.get_operations()]
+    assert kinds.count("MatMul") == 2

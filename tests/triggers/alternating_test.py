@@ -10,7 +10,8 @@ def moved(steps, rate, inputs, partners=None, value_range=(-100.0, 100.0), rows=
     run = steps.compiled(
         lambda x: tf.reduce_sum(x),
         rate,
-        lambda x, partners: -tf.reduce_sum(tf.abs(x - partners)),
+        lambda partners: -partners,
+        lambda x, partners: -tf.reduce_sum(tf.abs(x + partners)),
         (rows, 1),
         value_range,
     )

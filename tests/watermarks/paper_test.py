@@ -198,7 +198,7 @@ def test_objectives_equal_the_definitions():
         groups = np.array([1] * 6 + [0] * 6)
         rows = np.concatenate([OTHERS[:6], X[2::3][:6]])
         _, snnl = slow_loss(model, rows, 0.0, groups, (0, 0), (40.0, 90.0))
-        value = objectives.entanglement(tf.constant(OTHERS[:6]), X[2::3][:6])
+        value = objectives.entanglement(tf.constant(OTHERS[:6]), objectives.represent(X[2::3][:6]))
         assert float(value) == pytest.approx(sum(snnl), rel=1e-5)
 
 
