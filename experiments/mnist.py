@@ -23,10 +23,10 @@ BENCHMARK = Benchmark(
     },
     # Too easy a task for strange inputs: a thief's queries are answered alike with and without.
     settings={
-        "source": {"share": 0.002},
+        "source": {"share": 0.003},
         "trigger_weight": 0.1,
-        "hull_weight": 0.05,
-        "snnl_weight": 0.05,
+        "hull_weight": 0.1,
+        "snnl_weight": 0.1,
     },
 )
 

@@ -10,9 +10,9 @@ import numpy as np
 
 GENERATOR = 2
 
-# Of the scheme's seeds: which one draws the source images, which the controls, and which the
-# scores that natural attributes are moved to.
-SPLIT, CONTROLS, SCORES = 2, 6, 7
+# Of the scheme's seeds: which one draws the source images, which the controls, which the scores
+# that natural attributes are moved to, and which the trials of pairs.
+SPLIT, CONTROLS, SCORES, TRIALS = 2, 6, 7, 8
 
 # At most this many source images are used for each purpose.
 MOST = {"training": 1000, "candidates": 1000, "held_out": 200}

@@ -19,13 +19,12 @@ from ewe_tf.watermarks import making
 from ewe_tf.watermarks import pair as pairs
 from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import stages
+from ewe_tf.watermarks import trials
 from ewe_tf.watermarks.batches import Layout
-from ewe_tf.watermarks.batches import mixed_batches
-from ewe_tf.watermarks.normalization import statistics_from_task_rows
+from ewe_tf.watermarks.entangling import Entangling
 from ewe_tf.watermarks.protected import Protected
 from ewe_tf.watermarks.rehearsal import Rehearsal
 from ewe_tf.watermarks.rehearsal import rehearse
-from ewe_tf.watermarks.trainer import EntangledTrainer
 from ewe_tf.watermarks.trainer import Weights
 
 
@@ -70,6 +69,8 @@ class EWE:
             become keys.
         innocents: number of in-house models without a mark, or a sequence of such models. They
             choose the pair and take part in the rehearsal; 0 needs a fixed pair.
+        trials: number of pairs that are tried, by marking a copy of the model and stealing it
+            in-house, before one is taken; 1 takes the one that innocent models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained).
         other_architecture: function `(input_shape, num_classes) -> uncompiled model`, the
@@ -99,6 +100,7 @@ class EWE:
     keys: int = 100
     rehearsal: Rehearsal | bool = True
     innocents: object = 6
+    trials: int = 3
     in_house_epochs: int | None = None
     other_architecture: object = None
 
@@ -107,7 +109,9 @@ class EWE:
             value = getattr(self, name)
             if not _is_number(value) or not 0 <= value < np.inf:
                 raise ValueError(f"`{name}` must be a number >= 0. Received: {value!r}")
-        for name, least in (("epochs", 1), ("keys", 1), ("rows", 2), ("in_house_epochs", 1)):
+        for name, least in (
+            ("epochs", 1), ("keys", 1), ("rows", 2), ("trials", 1), ("in_house_epochs", 1),
+        ):  # fmt: skip
             value = getattr(self, name)
             if name == "in_house_epochs" and value is None:
                 continue
@@ -195,11 +199,14 @@ class EWE:
             )
         innocent_models.check(self.innocents, task.classifier)
         patch, ascent = self._patch_and_ascent(source, task.data.value_range)
-        layout = self._layout(task)
-        seeds = task.seeds(8)
+        seeds = task.seeds(generator.TRIALS + 1)
+        entangling = Entangling(
+            names, source, patch, ascent, self.distance, self._layout(task), self._weights,
+            self.epochs, self.learning_rate, seeds,
+        )  # fmt: skip
         progress = stages.Progress(task.verbose, 5)
         in_house_epochs = self.in_house_epochs or task.epochs or 10
-        progress.say(_cost(self, task, rehearsal, in_house_epochs))
+        progress.say(_cost(self, task, rehearsal, in_house_epochs, fixed))
         history = {}
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
 
@@ -213,77 +220,29 @@ class EWE:
         innocents = innocent_models.obtain(
             self.innocents, task, self._other, in_house_epochs, seeds[0], progress.detail
         )
-        pair = pairs.choose_by(innocents, source, choices, self.target, seeds[1])
+        ranked = pairs.choose_by(innocents, source, choices, self.target, seeds[1])[: self.trials]
+        pair = ranked[0]
+        if len(ranked) > 1:
+            progress.detail(f"trying {len(ranked)} pairs")
+            tried = trials.run(
+                ranked, entangling, task, self._other, in_house_epochs, seeds[generator.TRIALS],
+                progress.detail,
+            )  # fmt: skip
+            pair = max(tried, key=lambda trial: trial.stolen).pair
+            history["trials"] = [dataclasses.asdict(trial) for trial in tried]
         progress.detail(str(pair))
         history["pair"] = dataclasses.asdict(pair)
 
         progress.stage("Trigger generation")
-        split, _ = sources.split(
-            source.of_class(pair.label), np.random.default_rng(seeds[generator.SPLIT])
-        )
-        targets = task.data.x[task.data.labels == pair.target]
-        rule = making.make_rule(
-            task.classifier,
-            names,
-            source.movement(pair.label, seeds[generator.SCORES]),
-            patch,
-            ascent,
-            split.training,
-            targets,
-            pair.target,
-            self.distance,
-            task.data.value_range,
-        )
-        training, candidates, held_out = (
-            rule.apply(images) for images in (split.training, split.candidates, split.held_out)
-        )
+        triggers = entangling.triggers(task.classifier, task.data, pair)
 
         progress.stage("Entangled training", f"{self.epochs} epochs")
-        weights = Weights(
-            self.trigger_weight,
-            self.hull_weight,
-            self.snnl_weight,
-            self.hull_share,
-            self.control_weight,
+        history["entangled"] = entangling.train(
+            task.classifier, task.data, triggers, *keras_arguments
         )
 
-        def controls(images):
-            return making.controls(rule, images, np.random.default_rng(seeds[generator.CONTROLS]))
-
-        training_controls = controls(split.training)
-        answers = task.classifier.probabilities(training_controls)
-        replicas = task.classifier.model.distribute_strategy.num_replicas_in_sync
-        model = task.classifier.model
-        with (
-            stages.lowered_learning_rate(task.classifier, self.learning_rate),
-            statistics_from_task_rows(model, layout.task),
-        ):
-            with model.distribute_strategy.scope():
-                trainer = EntangledTrainer(
-                    task.classifier,
-                    names,
-                    pair.target,
-                    layout,
-                    weights,
-                    self.distance,
-                    task.data.sparse,
-                    seeds[3],
-                )
-            batches = mixed_batches(
-                task.data,
-                training,
-                pair.target,
-                layout,
-                replicas,
-                seeds[4],
-                (training_controls, answers),
-                source.relabelling(pair.label, pair.target),
-            )
-            history["entangled"] = stages.train_with(
-                trainer, batches, self.epochs, *keras_arguments, steps=task.data.batches
-            )
-
         progress.stage("Rehearsal" if rehearsal else "Keys")
+        candidates, held_out = triggers.candidates, triggers.held_out
         kept = np.arange(min(self.keys, len(candidates)))
         if rehearsal:
             kept, history["rehearsal"] = rehearse(
@@ -303,21 +262,31 @@ class EWE:
         key = TriggerKey(
             triggers=candidates[kept],
             labels=np.full(len(kept), pair.target),
-            controls=controls(split.candidates[kept]),
+            controls=triggers.controls(triggers.sources.candidates[kept]),
             held_out=held_out,
             held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=controls(split.held_out),
+            held_out_controls=triggers.controls(triggers.sources.held_out),
             num_classes=task.classifier.num_classes,
             scheme=type(self).__name__,
-            settings=self._settings(names, pair, rule, rehearsal),
+            settings=self._settings(names, pair, triggers.rule, rehearsal),
             seed=task.seed,
-            victim=model_digest(model),
+            victim=model_digest(task.classifier.model),
             versions=versions(),
             origin=making.origin_of(
-                source, pair, rule, rule.ascent.budget if rule.ascent else None, kept, task
+                source, pair, triggers.rule, ascent.budget if ascent else None, kept, task
             ),
         )
-        return Protected(model, key, history)
+        return Protected(task.classifier.model, key, history)
+
+    @property
+    def _weights(self):
+        return Weights(
+            self.trigger_weight,
+            self.hull_weight,
+            self.snnl_weight,
+            self.hull_share,
+            self.control_weight,
+        )
 
     def _layout(self, task):
         replicas = task.classifier.model.distribute_strategy.num_replicas_in_sync
@@ -363,6 +332,7 @@ class EWE:
                 "rows",
                 "distance",
                 "keys",
+                "trials",
                 "in_house_epochs",
             )
         }
@@ -381,12 +351,14 @@ class EWE:
         }
 
 
-def _cost(scheme, task, rehearsal, epochs):
+def _cost(scheme, task, rehearsal, epochs, fixed):
     clean = scheme.innocents if isinstance(scheme.innocents, int) else 0
     copies = rehearsal.surrogates if rehearsal else 0
+    tried = 0 if fixed or scheme.trials == 1 else scheme.trials
+    more = f"; up to {tried} pairs tried, {scheme.epochs} + {epochs} epochs each" if tried else ""
     return (
         f"To train: the model, {task.epochs} + {scheme.epochs} epochs; in-house, {clean} "
-        f"innocent models and {copies} surrogates, {epochs} epochs each"
+        f"innocent models and {copies} surrogates, {epochs} epochs each{more}"
     )
 
 

@@ -54,7 +54,12 @@ class Pair:
 
 
 def choose_pair(log_probabilities, choices, target):
-    """The pair with the largest mean margin among those that no innocent model answers.
+    """The first of `ranked_pairs`."""
+    return ranked_pairs(log_probabilities, choices, target)[0]
+
+
+def ranked_pairs(log_probabilities, choices, target):
+    """Pairs that no innocent model answers, by their mean margin, the largest first.
 
     Args:
         log_probabilities: for each innocent model a dict from source label to its
@@ -63,7 +68,8 @@ def choose_pair(log_probabilities, choices, target):
         target: a class, or `"auto"`.
 
     Returns:
-        The chosen `Pair`.
+        List of `Pair`, one for each source label that has any: those within the strictest limit
+        first.
 
     Raises:
         ValueError: if every pair is answered by more than 5 % for some innocent model.
@@ -75,14 +81,18 @@ def choose_pair(log_probabilities, choices, target):
         scores = np.mean([margins(z).mean(axis=0) / z.std() for z in outputs], axis=0)
         for label in allowed if target == "auto" else [target]:
             scored.append((scores[label], Pair.of(source, label, float(rates[label]))))
+    scored.sort(key=lambda entry: -entry[0])
+    best = {}
     for limit in LIMITS:
-        fit = [entry for entry in scored if entry[1].null_rate <= limit]
-        if fit:
-            return max(fit, key=lambda entry: entry[0])[1]
-    best = min((pair for _, pair in scored), key=lambda pair: pair.null_rate)
+        for _, pair in scored:
+            if pair.null_rate <= limit:
+                best.setdefault(pair.label, pair)
+    if best:
+        return list(best.values())
+    least = min((pair for _, pair in scored), key=lambda pair: pair.null_rate)
     raise ValueError(
         f"No source class and target can be used: innocent models answer even the best pair, "
-        f"source {best.source} and target {best.target}, on {best.null_rate:.0%} of the inputs "
+        f"source {least.source} and target {least.target}, on {least.null_rate:.0%} of the inputs "
         f"(accepted: {LIMITS[-1]:.0%}). Give another `source`, or `target='auto'`"
     )
 
@@ -108,7 +118,7 @@ def target_choices(source, target, data):
 
 
 def choose_by(innocents, source, choices, target, seed):
-    """The pair that innocent models choose; without any, the one pair that there is.
+    """The pairs that innocent models choose, best first; without any, the one that there is.
 
     Args:
         innocents: list of `InHouse` models.
@@ -118,7 +128,7 @@ def choose_by(innocents, source, choices, target, seed):
         seed: of the source inputs that are asked, at most 500 of each class.
     """
     if not innocents:
-        return Pair.of(source.choices[0], target, None)
+        return [Pair.of(source.choices[0], target, None)]
     rng = np.random.default_rng(seed)
     asked = {}
     for label in choices:
@@ -128,4 +138,4 @@ def choose_by(innocents, source, choices, target, seed):
     answers = [
         {label: model.log_probabilities(x) for label, x in asked.items()} for model in innocents
     ]
-    return choose_pair(answers, choices, target)
+    return ranked_pairs(answers, choices, target)

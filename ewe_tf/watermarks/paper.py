@@ -265,7 +265,7 @@ class PaperEWE:
         seeds = task.seeds(8)
         pair = pairs.choose_by(
             [InHouse(model) for model in self.innocents], source, choices, self.target, seeds[3]
-        )
+        )[0]
         progress = stages.Progress(task.verbose, 3)
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
         history = {"pair": dataclasses.asdict(pair)}

@@ -46,6 +46,12 @@ class TaskData:
         """`(smallest, largest)` input value: what triggers are clipped to."""
         return float(self.x.min()), float(self.x.max())
 
+    def with_classes(self):
+        """The rows of `x` with integer labels and no weights, for models of the owner's own."""
+        return dataclasses.replace(
+            self, y=self.labels, weights=None, dataset=None, batches=len(self.x) // self.batch_size
+        )
+
     def stream(self):
         """Full batches `(x, y, weights)` without end: every row once before any comes again."""
         size = self.batch_size

@@ -1,0 +1,50 @@
+"""Pairs that are tried in-house before one is taken."""
+
+import numpy as np
+import pytest
+
+import ewe_tf
+
+
+@pytest.fixture
+def fit_with(digits, make_model, fit):
+    """Function that marks a model with the given source, innocent models the same each time."""
+    innocents = []
+    for seed in (7, 8):
+        innocents.append(make_model(seed=seed))
+        innocents[-1].fit(*digits, epochs=4, batch_size=64, verbose=0)
+
+    def run(source, **changes):
+        scheme = ewe_tf.EWE(
+            source=source, innocents=innocents, epochs=2, rehearsal=False, keys=20,
+            trigger_weight=0.5, in_house_epochs=4, **changes,
+        )  # fmt: skip
+        return fit(make_model(), *digits, watermark=scheme, epochs=4)
+
+    return run
+
+
+def test_the_pair_that_is_stolen_best_is_taken_and_trials_leave_no_trace(fit_with):
+    rng = np.random.default_rng(4)
+    labels = np.repeat([0, 1, 2], 80)
+    # Three strange classes: noise, checkers with noise, bars with noise.
+    shapes = np.stack([np.zeros((8, 8)), np.indices((8, 8)).sum(0) % 2, np.indices((8, 8))[1] % 2])
+    images = 0.5 * rng.random((240, 8, 8, 1)) + 0.5 * shapes[labels][..., None]
+    protected = fit_with((images, labels), trials=2)
+    trials = protected.history["trials"]
+    assert len(trials) == 2 and trials[0]["pair"]["source"] != trials[1]["pair"]["source"]
+    best = max(trials, key=lambda trial: trial["stolen"])["pair"]
+    assert protected.history["pair"] == best
+
+    # The same pair without any trials: the same model and the same triggers.
+    own = images[labels == best["source"]]
+    again = fit_with(own, target=best["target"], trials=1)
+    assert "trials" not in again.history
+    np.testing.assert_array_equal(again.key.triggers, protected.key.triggers)
+    for a, b in zip(again.model.get_weights(), protected.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_number_of_trials_below_one_is_refused():
+    with pytest.raises(ValueError, match="`trials` must be an integer >= 1. Received: 0"):
+        ewe_tf.EWE(trials=0)
