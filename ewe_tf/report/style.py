@@ -81,7 +81,7 @@ a { color: var(--c0); }
   .bar { display: none; } }
 @media print { @page { margin: 14mm; } body { font-size: 11pt; } main { padding: 0;
   max-width: none; } nav { display: none; } h2, h3 { break-after: avoid; }
-  .narrow td { white-space: normal; }
+  .narrow td { white-space: normal; } .figures { grid-template-columns: 1fr 1fr; }
   .wide { overflow: visible; } .data { font-size: 8.5pt; } tr { break-inside: avoid; }
   .pictures img { width: 46px; } }
 """
