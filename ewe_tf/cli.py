@@ -22,7 +22,7 @@ A SUSPECT is a .keras file, a SavedModel folder, a .tflite file, or the URL of a
 https://HOST/v1/models/NAME. Nothing is ever said to be stolen: the answer is how strong the
 evidence is, and what it rests on.
 
-exit codes: 0 evidence, 1 no evidence, 2 could not tell (the reason is on the last line)
+exit codes: 0 evidence, 1 no evidence, 2 could not tell (the reason is told)
 """
 
 
@@ -30,14 +30,23 @@ def main(arguments=None):
     """Runs one command; returns its exit code."""
     parsed = _parser().parse_args(arguments)
     try:
-        return parsed.run(parsed)
+        code, text = parsed.run(parsed)
     except KeyboardInterrupt:
         return _failed("interrupted")
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return UNDECIDED
-    except (ImportError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # A traceback would end with the exit code of "no evidence".
         return _failed(error)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # Whoever reads has read enough; the code is for somebody else.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells what is wrong with the arguments on one line."""
+
+    def error(self, message):
+        self.exit(UNDECIDED, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
 def _failed(error):
@@ -48,7 +57,7 @@ def _failed(error):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="ewe-tf",
         description="Asks models about watermarks, and states what their answers are worth.",
         epilog=_EPILOG,
@@ -187,13 +196,17 @@ def _verify(arguments):
     from ewe_tf.verification import verify
 
     key = Key.load(arguments.key)
+    if arguments.plot is not None:
+        if arguments.fixed or key.kind != "triggers":
+            raise ValueError("--plot is for sequential verifications with keys of triggers")
+        if not os.path.isdir(os.path.dirname(os.path.abspath(arguments.plot))):
+            raise ValueError(f"--plot must be a path in a folder that exists: {arguments.plot!r}")
     cover = None
     if arguments.cover is not None:
         cover = Cover(_arrays(arguments.cover)[0], arguments.cover_per_pair)
-    suspect = _suspect(arguments)
     verdict = verify(
         key,
-        suspect,
+        _suspect(arguments, key),
         alpha=arguments.alpha,
         max_queries=arguments.max_queries,
         sequential=not arguments.fixed,
@@ -205,13 +218,14 @@ def _verify(arguments):
     )
     if arguments.plot is not None and verdict.evidence_path:
         verdict.plot(arguments.plot)
-    print(verdict.to_json() if arguments.json else verdict)
-    return _CODES[verdict.decision]
+    text = verdict.to_json() if arguments.json else str(verdict)
+    return _CODES[verdict.decision], text
 
 
-def _suspect(arguments):
+def _suspect(arguments, key):
     """The suspect as an `Oracle`; TensorFlow starts here, quietly."""
     from ewe_tf.quiet import import_tensorflow
+    from ewe_tf.quiet import known_lines_held_back
 
     import_tensorflow()
     from ewe_tf.oracle import Oracle
@@ -230,7 +244,10 @@ def _suspect(arguments):
         )
     elif arguments.header:
         raise ValueError("--header is for served models")
-    return Oracle(model, answers="probabilities" if arguments.probabilities else "label")
+    # A signal lies in the probabilities; triggers need no more than labels.
+    probabilities = arguments.probabilities or key.kind == "signal"
+    with known_lines_held_back():
+        return Oracle(model, answers="probabilities" if probabilities else "label")
 
 
 def _header(text):
@@ -260,23 +277,22 @@ def _inspect(arguments):
         facts["innocent_models"] = {r["name"]: r["held_out"] for r in innocents}
     facts |= {"versions": key.versions, "settings": key.settings}
     if arguments.json:
-        print(json.dumps(facts, indent=1))
-        return EVIDENCE
+        return EVIDENCE, json.dumps(facts, indent=1)
     width = max(map(len, facts))
+    lines = []
     for name, value in facts.items():
         text = (
             "-" if value in (None, {}) else value if isinstance(value, str) else json.dumps(value)
         )
-        print(f"{name.replace('_', ' '):<{width}}  {text}")
-    return EVIDENCE
+        lines.append(f"{name.replace('_', ' '):<{width}}  {text}")
+    return EVIDENCE, "\n".join(lines)
 
 
 def _commit(arguments):
     from ewe_tf.keys import Key
 
     commitment = Key.load(arguments.key).commitment()
-    print(json.dumps({"commitment": commitment}) if arguments.json else commitment)
-    return EVIDENCE
+    return EVIDENCE, json.dumps({"commitment": commitment}) if arguments.json else commitment
 
 
 def _regenerate(arguments):
@@ -284,32 +300,33 @@ def _regenerate(arguments):
     from ewe_tf.keys import regenerate
 
     found = regenerate(Key.load(arguments.key), *_arrays(arguments.source))
-    if arguments.json:
-        print(json.dumps({**dataclasses.asdict(found), "holds": found.holds}, indent=1))
-    else:
-        print(found)
-    return EVIDENCE if found.holds else NO_EVIDENCE
+    return EVIDENCE if found.holds else NO_EVIDENCE, _shown(found, arguments)
 
 
 def _check(arguments):
+    from ewe_tf.quiet import import_tensorflow
+    from ewe_tf.quiet import known_lines_held_back
     from ewe_tf.verification import check_bundle
 
     if arguments.innocent or arguments.suspect:
-        from ewe_tf.quiet import import_tensorflow
-
         import_tensorflow()
-    found = check_bundle(
-        arguments.bundle,
-        commitment=arguments.commitment,
-        innocent_models=arguments.innocent,
-        suspect=arguments.suspect,
-        source=None if arguments.source is None else _arrays(arguments.source),
-    )
-    if arguments.json:
-        print(json.dumps({**dataclasses.asdict(found), "holds": found.holds}, indent=1))
-    else:
-        print(found)
-    return _CODES[found.decision]
+    source = None if arguments.source is None else _arrays(arguments.source)
+    with known_lines_held_back():
+        found = check_bundle(
+            arguments.bundle,
+            commitment=arguments.commitment,
+            innocent_models=arguments.innocent,
+            suspect=arguments.suspect,
+            source=source,
+        )
+    return _CODES[found.decision], _shown(found, arguments)
+
+
+def _shown(found, arguments):
+    """A `Regeneration` or `BundleCheck` as text."""
+    if not arguments.json:
+        return str(found)
+    return json.dumps({**dataclasses.asdict(found), "holds": found.holds}, indent=1)
 
 
 def _arrays(path):

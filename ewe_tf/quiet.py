@@ -1,10 +1,11 @@
-"""Imports TensorFlow without what it says about graphics cards that are not there.
+"""TensorFlow without what it says about graphics cards that are not there.
 
 No environment variable reaches those lines: they are written before TensorFlow's logging has
-started. So what the import writes to the standard error is held back, and all but the known
-lines are passed on.
+started, or not by it. So what is written to the standard error meanwhile is held back, and all but
+the known lines are passed on.
 """
 
+import contextlib
 import os
 import re
 import sys
@@ -16,20 +17,22 @@ _KNOWN = re.compile(
     rb"|Could not find cuda drivers"
     rb"|This TensorFlow binary is optimized"
     rb"|To enable the following instructions"
+    rb"|Created TensorFlow Lite XNNPACK delegate"
 )
 
 
-def import_tensorflow():
-    """Imports tensorflow quietly; set TF_CPP_MIN_LOG_LEVEL=0 to hear everything."""
-    # 3, for "cuInit failed" is an error to TensorFlow even where no card is expected.
-    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0" or "tensorflow" in sys.modules:
-        return
+@contextlib.contextmanager
+def known_lines_held_back():
+    """Whatever is written to the standard error within, but for the known lines, comes at the end.
+
+    For programs: it takes the standard error of the whole process.
+    """
     sys.stderr.flush()
     shown = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            import tensorflow  # noqa: F401
+            yield
         finally:
             sys.stderr.flush()
             os.dup2(shown, 2)
@@ -38,3 +41,12 @@ def import_tensorflow():
             for line in held:
                 if not _KNOWN.search(line):
                     os.write(2, line)
+
+
+def import_tensorflow():
+    """Imports tensorflow quietly; set TF_CPP_MIN_LOG_LEVEL=0 to hear everything."""
+    # 3, for "cuInit failed" is an error to TensorFlow even where no card is expected.
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "0" or "tensorflow" in sys.modules:
+        return
+    with known_lines_held_back():
+        import tensorflow  # noqa: F401

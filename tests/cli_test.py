@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+import ewe_tf
 from ewe_tf import cli
 from ewe_tf.keys import Key
 from ewe_tf.keys import TriggerKey
@@ -59,6 +60,9 @@ def folder(tmp_path_factory):
     save_model(folder / "copy.keras", True)
     save_model(folder / "other.keras", False)
     np.save(folder / "benign.npy", np.random.default_rng(1).random((20, 4)))
+    for name in ("damaged.keras", "damaged.tflite"):
+        (folder / name).write_bytes((folder / "copy.keras").read_bytes()[:300])
+    (folder / "empty").mkdir()
     return folder
 
 
@@ -118,6 +122,12 @@ def test_verify_says_could_not_tell_by_exit_code_2(folder, capsys):
         (("verify", "key.npz", "copy.keras", "--header", "A=B"), "--header is for served models"),
         (("verify", "key.npz", "http://x/v1/models/m", "--header", "A"), "NAME=VARIABLE"),
         (("verify", "key.npz", "copy.keras", "--cover", "key.npz"), "must hold the arrays"),
+        (("verify", "key.npz", "copy.keras", "--fixed", "--plot", "p.svg"), "sequential"),
+        (("verify", "key.npz", "copy.keras", "--plot", "absent/p.svg"), "a folder that exists"),
+        (("verify", "key.npz", "copy.keras", "--bundle", "absent/b.zip"), "a folder that exists"),
+        (("verify", "key.npz", "damaged.keras"), "damaged.keras"),
+        (("verify", "key.npz", "damaged.tflite"), "damaged.tflite"),
+        (("verify", "key.npz", "empty"), "empty"),
         (("verify", "key.npz", "copy.keras", "--commitment", "ab"), "does not match `commitment`"),
         (("inspect", "benign.npy"), "not a whole key file"),
         (("commit", "."), "There is no key file '.'"),
@@ -156,9 +166,11 @@ def test_regenerate_compares_with_the_source(capsys, tmp_path):
 
     triggers, held_out = images[rows["candidates"][:5]], images[rows["held_out"]]
     origin = {
-        "generator": 1, "images": array_digest(images), "classes": array_digest(np.zeros(90, int)),
+        "generator": generator.GENERATOR,
+        "images": array_digest(images), "classes": array_digest(np.zeros(90, int)),
         "source_class": 0, "target": 2, "kept": [0, 1, 2, 3, 4], "patch": None, "position": None,
         "budget": None, "controls": "shuffled", "value_range": [0.0, 1.0], "beacon": None,
+        "attribute": None,
     }  # fmt: skip
     key = dataclasses.replace(
         make_key(), seed=8, origin=origin, triggers=triggers, labels=np.full(5, 2),
@@ -181,21 +193,65 @@ def test_help_reads_well(capsys):
         assert exit.value.code == 0
         out = capsys.readouterr().out
         assert "exit codes: 0 evidence" in out and "stolen" not in out.replace("to be stolen", "")
-    with pytest.raises(SystemExit) as exit:
-        cli.main(["verify", "key.npz"])
-    assert exit.value.code == 2
-    assert "SUSPECT" in capsys.readouterr().err
+    for arguments, wrong in ((["verify", "key.npz"], "SUSPECT"), (["very"], "'very'"), ([], "")):
+        with pytest.raises(SystemExit) as exit:
+            cli.main(arguments)
+        err = capsys.readouterr().err
+        assert exit.value.code == 2 and wrong in err and err.count("\n") == 1
 
 
-def test_a_process_of_its_own_is_quiet(folder):
-    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    done = subprocess.run(
-        [sys.executable, "-m", "ewe_tf.cli", "verify", "key.npz", "copy.keras"],
+def test_a_signal_is_looked_for_in_probabilities(folder, capsys, tmp_path):
+    rows = np.random.default_rng(5).normal(size=(300, 4)).astype(np.float32)
+    layers = [keras.layers.Dense(16, activation="relu"), keras.layers.Dense(10, "softmax")]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    model.save(tmp_path / "plain.keras")
+    marked = ewe_tf.DynaMarks("static").wrap(model, rows, seed=1)
+    marked.key.save(tmp_path / "signal.npz")
+    ewe_tf.export(marked.model, tmp_path / "served")
+    code, out, _ = run(capsys, "verify", tmp_path / "signal.npz", tmp_path / "served")
+    assert code == 0 and "by re-keying" in out
+    code, out, _ = run(
+        capsys, "verify", tmp_path / "signal.npz", tmp_path / "plain.keras", "--json"
+    )
+    assert code == 2 and json.loads(out)["decision"] != "evidence"
+    for option in ("--plot", "--bundle"):
+        files = (tmp_path / "signal.npz", folder / "copy.keras", option, tmp_path / "file")
+        code, out, err = run(capsys, "verify", *files)
+        assert (code, out) == (2, "") and "triggers" in err and not (tmp_path / "file").exists()
+
+
+def test_an_error_that_nobody_foresaw_is_not_taken_for_no_evidence(folder, capsys, monkeypatch):
+    def fail(*arguments, **keywords):
+        raise AttributeError("surprise")
+
+    monkeypatch.setattr(Key, "load", fail)
+    code, out, err = run(capsys, "commit", folder / "key.npz")
+    assert (code, out, err) == (2, "", "ewe-tf: could not tell: surprise\n")
+
+
+def in_its_own_process(folder, *arguments, without=()):
+    environment = {k: v for k, v in os.environ.items() if k not in without}
+    return subprocess.run(
+        [sys.executable, *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
         env={**environment, "PYTHONPATH": os.getcwd()},
     )
+
+
+def test_the_exit_code_is_the_verdict_though_nobody_reads_on(folder):
+    program = (
+        "import os, sys; from ewe_tf import cli; read, write = os.pipe(); os.dup2(write, 1); "
+        "os.close(write); os.close(read); sys.exit(cli.main(['commit', 'key.npz']))"
+    )
+    done = in_its_own_process(folder, "-c", program)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_process_of_its_own_is_quiet(folder):
+    command = ("-m", "ewe_tf.cli", "verify", "key.npz", "copy.keras")
+    done = in_its_own_process(folder, *command, without=["TF_CPP_MIN_LOG_LEVEL"])
     assert done.returncode == 0 and done.stderr == ""
     assert done.stdout.startswith("verdict") and "copy.keras" in done.stdout
 
@@ -205,11 +261,5 @@ def test_looking_at_a_key_needs_no_tensorflow(folder):
         "import sys; from ewe_tf import cli; code = cli.main(['inspect', 'key.npz']); "
         "assert code == 0 and not {'tensorflow', 'keras'} & set(sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )
+    done = in_its_own_process(folder, "-c", program)
     assert done.returncode == 0, done.stderr

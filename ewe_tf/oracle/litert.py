@@ -27,6 +27,7 @@ class LiteRT(BlackBox):
     def __init__(self, path):
         self.path = str(path)
         try:
+            _check_structure(self.path)
             self._interpreter = _interpreter(self.path)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -89,6 +90,22 @@ def dequantise(values, details):
 
 def _is_quantised(details):
     return np.dtype(details["dtype"]).kind in "iu" and details["quantization"][0] != 0
+
+
+def _check_structure(path):
+    """Raises ValueError for a damaged file, in which the interpreter would run into the void."""
+    try:
+        from tensorflow.lite.python import schema_py_generated as schema
+    except ImportError:  # Not a public module: without it, the interpreter alone decides.
+        return
+    with open(path, "rb") as file:
+        content = file.read()
+    try:
+        schema.ModelT.InitFromPackedBuf(content)
+    except Exception as error:  # Whatever the readers of offsets raise on what they find.
+        raise ValueError(
+            f"its structure is damaged ({type(error).__name__}: {str(error)[:100]})"
+        ) from None
 
 
 def _interpreter(path):

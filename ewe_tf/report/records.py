@@ -49,7 +49,7 @@ Other fields are kept and exported. A record with the field `figure` is a pictur
         arrays `points` (n, d), projected to two dimensions, `groups` (n,) integers and
         `names` (groups,) words
     {"figure": "evidence", "curves": [{"name", "queries": […], "p_value": […]}], "alpha": …}
-        a verdict's `evidence_path` holds log e-values: p is min(1, exp(-value))
+        a verdict's `evidence_path` holds log(1 / p)
 
 where `file` is relative to the folder of the records. The optional fields experiment, dataset,
 seed, command, title and caption say where a picture stands and what is written below it.

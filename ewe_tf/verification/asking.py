@@ -43,7 +43,6 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
     exchanges, failure, silent = [], None, 0
     refusals_before = collections.Counter(oracle.ledger.refusals)
     rate, contrast = EProcess(null_rate), ContrastEProcess()
-    threshold = -np.log(settings.label_level)
     progress, start = _Progress(len(order), verbose), time.monotonic()
     step = 1 if settings.sequential else max(len(order), 1)
     for first in range(0, len(order), step):
@@ -53,7 +52,7 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
         try:
             answers = oracle.predict(np.stack([row for _, _, row in block]))
         except Exception as error:  # Whatever a suspect does is a finding, not our failure.
-            failure = f"{type(error).__name__}: {_line(error)}"
+            failure = failure_of(error)
             break
         heard = [
             Exchange(role, int(number), array_digest(row), _plain(answer))
@@ -68,7 +67,8 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
         rate.update(pair[TRIGGER] == expected)
         contrast.update(pair[TRIGGER] == expected, pair[CONTROL] in (expected, -1))
         progress.tell(first + 1, rate, contrast)
-        if min(rate.log_e_value, contrast.log_e_value) >= threshold:
+        level = settings.label_level
+        if rate.p_value <= level and contrast.p_value <= level:
             break
         if silent == PATIENCE:
             failure = f"no usable answer to {PATIENCE} pairs in a row"
@@ -99,8 +99,23 @@ def _plain(answer):
     return tuple(answer.tolist()) if len(answer) and np.all(np.isfinite(answer)) else None
 
 
-def _line(error):
-    return " ".join(str(error).split())[:200]
+def failure_of(error):
+    """What a suspect raised, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def check_input_shape(key, oracle):
+    """Raises ValueError if the suspect is known to take inputs of another shape than the key's."""
+    wanted = oracle.input_shape
+    if wanted is None:
+        return
+    fits = len(key.input_shape) == len(wanted) and all(
+        w is None or w == s for s, w in zip(key.input_shape, wanted, strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"`suspect` takes inputs of shape {tuple(wanted)}, the key's have {key.input_shape}"
+        )
 
 
 class _Progress:
@@ -114,8 +129,8 @@ class _Progress:
         if not self._shown or time.monotonic() < self._next:
             return
         self._next, self._written = time.monotonic() + 1, True
-        evidence = min(rate.log_e_value, contrast.log_e_value) / np.log(10)
-        text = f"{asked} of {self._pairs} triggers, {rate.hits} hits, e-value 1e{evidence:.1f}"
+        p_value = max(rate.p_value, contrast.p_value)
+        text = f"{asked} of {self._pairs} triggers, {rate.hits} hits, p-value {p_value:.2g}"
         print(f"\rverify: {text} ", end="", file=sys.stderr, flush=True)
 
     def end(self):

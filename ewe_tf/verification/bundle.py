@@ -28,7 +28,7 @@ from ewe_tf.verification.verdict import Verdict
 from ewe_tf.versions import versions
 
 FORMAT = "ewe_tf evidence bundle"
-VERSION = 1
+VERSION = 2
 LARGEST = 2**30
 _MEMBERS = ("manifest.json", "key.npz", "transcript.json", "verdict.json")
 

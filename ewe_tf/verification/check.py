@@ -117,6 +117,19 @@ def _checked(bundle, commitment, innocent_models, suspect, source):
             "that the keys were not selected by this suspect's answers: the date of the "
             "commitment shows it, or a verdict on the held-out triggers"
         )
+    if not settings.sequential and settings.pairs < len(settings.distinct(key)):
+        unshown.append(
+            "that the number of triggers was settled before the first answer, as a fixed-size test "
+            "demands: a sequential verdict does not"
+        )
+    unshown.append(
+        "that this was the only verification of this suspect: whoever had n to choose from (parts "
+        "of the key, ways of testing, keys) has n times the p-value"
+    )
+    unshown.append(
+        "that the triggers differ enough to count one by one: look at them, for copies of one "
+        "image get one answer from every model"
+    )
     if innocent_models is not None:
         try:
             key = calibrate(dataclasses.replace(key, calibration=None), innocent_models)

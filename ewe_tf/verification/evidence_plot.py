@@ -8,7 +8,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 16, 44, 48
 
 
 def draw(verdict):
-    """SVG text: e-values on a logarithmic scale, and the level that the decision needs.
+    """SVG text: 1 / p-value on a logarithmic scale, and the level that the decision needs.
 
     Args:
         verdict: a `Verdict` of a sequential verification.
@@ -45,7 +45,7 @@ def draw(verdict):
         parts.append(_text(x(asked), _HEIGHT - _BOTTOM + 18, f"{asked:g}", anchor="middle"))
     parts.append(_line(x(0), y(level), x(last), y(level), "#b3261e", ' stroke-dasharray="6 4"'))
     words = f"evidence at level {verdict.alpha:g}"
-    parts.append(_text(x(last), y(level) - 6, words, anchor="end", colour="#b3261e"))
+    parts.append(_text(x(0) + 4, y(level) - 6, words, colour="#b3261e"))
     points = " ".join(f"{x(asked):.1f},{y(value):.1f}" for asked, value in enumerate([0.0, *path]))
     parts.append(
         f'<polyline points="{points}" fill="none" stroke="#1a5fb4" stroke-width="2" '
@@ -53,7 +53,7 @@ def draw(verdict):
     )
     words = "triggers asked, each with its control"
     parts.append(_text((x(0) + x(last)) / 2, _HEIGHT - 10, words, anchor="middle"))
-    parts.append(_text(_LEFT, 36, "e-value"))
+    parts.append(_text(_LEFT, 36, "1 / p-value"))
     return "\n".join([*parts, "</svg>\n"])
 
 

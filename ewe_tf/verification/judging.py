@@ -30,25 +30,23 @@ def judge(key, settings, transcript):
     _, labels, _ = settings.material(key)
     order = settings.order(key)
     null_rate, null_source = calibration.null_rate_of(key, settings.part)
-    trigger, control, refused = transcript.outcomes(order, labels)
-    asked = len(trigger)
-    tests = _sequential_tests if settings.sequential else _fixed_tests
-    p_values, e_value, interval, path = tests(trigger, control, null_rate)
+    trigger, control, lost = transcript.outcomes(order, labels)
+    asked, refused = len(trigger), int(lost.sum())
+    p_values = _p_values(settings, trigger, control, null_rate)
     p_value = max(p_values.values())
+    e_value, interval, path = _course(settings, trigger, control, null_rate)
     if settings.scores:
         ranks = _rank_tests(key, settings, transcript, order, labels)
         p_value = min(1.0, 2 * min(p_value, max(ranks.values(), default=1.0)))
         p_values = {**p_values, **ranks}
     decision, reason = _decide(
         settings,
+        transcript,
+        (trigger, control, lost),
+        null_rate,
+        key.calibration is not None,
         p_value,
         p_values,
-        refused,
-        asked,
-        null_rate,
-        transcript,
-        tests,
-        key.calibration is not None,
     )
     conformal, bound, model_level = _innocents(key, settings.part, order[:asked], trigger)
     return Verdict(
@@ -83,28 +81,39 @@ def judge(key, settings, transcript):
     )
 
 
-def _sequential_tests(trigger, control, null_rate):
+def _p_values(settings, trigger, control, null_rate):
+    """P-values of the two hypotheses of innocence, from the top answers."""
+    if settings.sequential:
+        rate, contrast = _processes(trigger, control, null_rate)
+        return {"null rate": rate.p_value, "controls": contrast.p_value}
+    if not len(trigger):
+        return {"null rate": 1.0, "controls": 1.0}
+    return {
+        "null rate": float(binomial_p_value(int(trigger.sum()), len(trigger), null_rate)),
+        "controls": float(mcnemar_p_value(trigger, control)),
+    }
+
+
+def _course(settings, trigger, control, null_rate):
+    """E-value, interval of the rate, and the evidence over the triggers."""
+    if settings.sequential:
+        rate, contrast = _processes(trigger, control, null_rate)
+        interval = rate.confidence_sequence(0.05)
+        e_value = float(np.exp(min(rate.log_e_value, contrast.log_e_value, 700.0)))
+        # Each hypothesis has fallen from when its own p-value was first small enough.
+        path = 0.0 - np.log(np.maximum(rate.p_values, contrast.p_values))
+        return e_value, (interval.low, interval.high), tuple(path.tolist())
+    if not len(trigger):
+        return None, (0.0, 1.0), ()
+    interval = clopper_pearson(int(trigger.sum()), len(trigger), 0.95)
+    return None, (float(interval.low), float(interval.high)), ()
+
+
+def _processes(trigger, control, null_rate):
     rate, contrast = EProcess(null_rate), ContrastEProcess()
     rate.update(trigger)
     contrast.update(trigger, control)
-    # Both hypotheses must fall at the same time; the smaller e-value counts at each step.
-    path = np.minimum(rate.log_e_values, contrast.log_e_values)
-    p_values = {"null rate": rate.p_value, "controls": contrast.p_value}
-    interval = rate.confidence_sequence(0.05)
-    e_value = float(np.exp(min(path[-1], 700.0))) if len(path) else 1.0
-    return p_values, e_value, (interval.low, interval.high), tuple(path.tolist())
-
-
-def _fixed_tests(trigger, control, null_rate):
-    hits, asked = int(trigger.sum()), len(trigger)
-    if not asked:
-        return {"null rate": 1.0, "controls": 1.0}, None, (0.0, 1.0), ()
-    p_values = {
-        "null rate": float(binomial_p_value(hits, asked, null_rate)),
-        "controls": float(mcnemar_p_value(trigger, control)),
-    }
-    interval = clopper_pearson(hits, asked, 0.95)
-    return p_values, None, (float(interval.low), float(interval.high)), ()
+    return rate, contrast
 
 
 def _rank_tests(key, settings, transcript, order, labels):
@@ -116,7 +125,7 @@ def _rank_tests(key, settings, transcript, order, labels):
     return rank_p_values(*ranks, *zip(*innocents, strict=True))
 
 
-def _decide(settings, p_value, p_values, refused, asked, null_rate, transcript, tests, calibrated):
+def _decide(settings, transcript, outcomes, null_rate, calibrated, p_value, p_values):
     labels = {name: p_values[name] for name in ("null rate", "controls")}
     weaker = max(labels, key=labels.get)
     if p_value <= settings.alpha and not calibrated:
@@ -136,17 +145,31 @@ def _decide(settings, p_value, p_values, refused, asked, null_rate, transcript, 
         )
     if transcript.failure is not None:
         return verdicts.UNDECIDED, transcript.failure + _reasons(transcript)
-    if not asked or refused > asked:
+    trigger, control, lost = outcomes
+    asked = len(trigger)
+    if not asked:
         return verdicts.UNDECIDED, (
-            f"the suspect gave no usable answer to {refused} rows{_reasons(transcript)}"
-            if asked
-            else "nothing was asked: the budget does not allow for one trigger and its control"
+            "nothing was asked: the budget does not allow for one trigger and its control"
         )
-    best = tests(np.ones(asked, bool), np.zeros(asked, bool), null_rate)[0]
-    if max(best.values()) > settings.label_level:
+
+    def could_reach(trigger, control, null_rate=null_rate):
+        found = _p_values(settings, trigger, control, null_rate)
+        return max(found.values()) <= settings.label_level
+
+    if not could_reach(np.ones(asked, bool), np.zeros(asked, bool)):
         return verdicts.UNDECIDED, (
             f"{asked} triggers cannot reach the level, even if all were hits: raise "
             "`max_queries`, or use a key with more triggers"
+        )
+    if could_reach(trigger | lost[0], control & ~lost[1]):
+        return verdicts.UNDECIDED, (
+            f"the {int(lost.sum())} rows without a usable answer could have decided it"
+            f"{_reasons(transcript)}"
+        )
+    if not calibrated and could_reach(trigger, control, calibration.FLOOR):
+        return verdicts.UNDECIDED, (
+            "no innocent model was asked, and the assumed null rate decides: "
+            "calibrate(key, innocent_models) first"
         )
     return verdicts.NO_EVIDENCE, f"the {weaker} hypothesis stands, p = {p_values[weaker]:.2g}"
 
@@ -194,6 +217,4 @@ def _assumptions(key, settings):
             "keys were selected for being answered by copies; the triggers whose randomness can "
             "be proved are the held-out ones"
         )
-    if settings.seed is not None:
-        lines.append("the order of the queries was chosen before the first answer")
     return tuple(lines)

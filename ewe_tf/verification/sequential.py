@@ -173,8 +173,14 @@ class EProcess:
 
     @property
     def log_e_values(self):
-        """`(queries,)` float64: `log_e_value` after each query; what a plot shows."""
+        """`(queries,)` float64: `log_e_value` after each query."""
         return np.concatenate([np.zeros(0), *self._paths])
+
+    @property
+    def p_values(self):
+        """`(queries,)` float64: `p_value` after each query."""
+        largest = np.maximum.accumulate(self.log_e_values)
+        return np.clip(np.exp(-largest), checks.SMALLEST, 1.0)
 
     @property
     def outcomes(self):

@@ -5,6 +5,8 @@ import hashlib
 
 import numpy as np
 
+from ewe_tf.keys import generator
+
 PARTS = ("keys", "held_out")
 
 
@@ -12,12 +14,13 @@ PARTS = ("keys", "held_out")
 class Settings:
     """One verification, as it was planned.
 
+    The order of the queries follows from the key's commitment and the part asked, so that nobody
+    can try many orders and report the best.
+
     Attributes:
         part: `"keys"` or `"held_out"`: which triggers are asked.
         alpha: level of the decision, in (0, 1).
         sequential: whether each pair of answers is looked at before the next is asked for.
-        seed: of the order of the queries; `None` derives it from the key's commitment, so that
-            nobody can try many orders and report the best.
         pairs: triggers that may be asked, each with its control.
         cover: benign rows among which each pair is hidden.
         scores: whether the target's rank in the answers is tested as well; each of the two
@@ -27,7 +30,6 @@ class Settings:
     part: str
     alpha: float
     sequential: bool
-    seed: int | None
     pairs: int
     cover: int = 0
     scores: bool = False
@@ -45,9 +47,6 @@ class Settings:
         for name in ("sequential", "scores"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"`{name}` must be a bool. Received: {getattr(self, name)!r}")
-        whole = isinstance(self.seed, int) and not isinstance(self.seed, bool)
-        if self.seed is not None and (not whole or self.seed < 0):
-            raise ValueError(f"`seed` must be an integer >= 0 or None. Received: {self.seed!r}")
 
     @property
     def label_level(self):
@@ -61,14 +60,18 @@ class Settings:
         return key.held_out, key.held_out_labels, key.held_out_controls
 
     def order(self, key):
-        """Numbers of the triggers `(pairs,)`, in the order of asking."""
-        count = len(self.material(key)[0])
-        return self.generator(key).permutation(count)[: self.pairs]
+        """Numbers of the triggers `(pairs,)`, in the order of asking; of equal ones, the first.
+
+        Asked twice, a trigger would count twice and tell nothing new.
+        """
+        return self.generator(key).permutation(self.distinct(key))[: self.pairs]
+
+    def distinct(self, key):
+        """Numbers of the triggers that differ from all before them."""
+        return generator.distinct(self.material(key)[0])
 
     def generator(self, key, stream=0):
         """NumPy generator for this verification; `stream` 0 draws the order of the triggers."""
-        seed = self.seed
-        if seed is None:
-            text = f"ewe_tf order {key.commitment()} {self.part}"
-            seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+        text = f"ewe_tf order {key.commitment()} {self.part}"
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
         return np.random.default_rng(seed if stream == 0 else [seed, stream])

@@ -1,12 +1,16 @@
 """The verdict on a key whose mark lies in the answers' probabilities (`SignalKey`)."""
 
+import collections
 import dataclasses
 import json
 import time
 
 import numpy as np
 
+from ewe_tf.verification import checks
 from ewe_tf.verification import verdict as verdicts
+from ewe_tf.verification.asking import check_input_shape
+from ewe_tf.verification.asking import failure_of
 
 _ASSUMPTIONS = (
     "the key's secrets were drawn at random and committed to before the suspect existed",
@@ -94,16 +98,15 @@ def verify_signal(
         A `SignalVerdict`.
 
     Raises:
-        ValueError: before the first query, for arguments out of range or a key that does not
-            match `commitment`.
+        ValueError: before the first query, for arguments out of range, a suspect of another input
+            shape, or a key that does not match `commitment`.
     """
     from ewe_tf.oracle import Oracle
 
-    if not 0 < alpha < 1:
-        raise ValueError(f"`alpha` must be in (0, 1). Received: {alpha!r}")
-    if max_queries is not None and (int(max_queries) != max_queries or max_queries < 1):
-        raise ValueError(f"`max_queries` must be a positive integer. Received: {max_queries!r}")
-    if commitment is not None and commitment != key.commitment():
+    checks.rate("alpha", alpha)
+    if max_queries is not None:
+        checks.positive_int("max_queries", max_queries)
+    if commitment is not None and str(commitment).strip().lower() != key.commitment():
         raise ValueError(f"The key does not match `commitment`. Its own is {key.commitment()}")
     start = time.monotonic()
     oracle = suspect if isinstance(suspect, Oracle) else Oracle(suspect)
@@ -114,12 +117,23 @@ def verify_signal(
         reference=key.reference[:count],
         features=key.features[:count],
     )
+    check_input_shape(key, oracle)
     before = oracle.ledger.queries
-    answers = oracle.predict(asked.probes)
-    evidence = asked.evidence(np.asarray(answers), clients=clients, epoch=epoch)
+    refused_before = collections.Counter(oracle.ledger.refusals)
+    failure = None
+    try:
+        answers = np.asarray(oracle.predict(asked.probes))
+    except Exception as error:  # Whatever a suspect does is a finding, not our failure.
+        failure = failure_of(error)
+    refusals = oracle.ledger.refusals - refused_before
+    if failure is None and refusals.total() == count:
+        failure = f"no usable answer ({', '.join(f'{r}: {n} rows' for r, n in refusals.items())})"
+    if failure is not None:
+        answers = np.full((count, key.num_classes), np.nan, np.float32)
+    evidence = asked.evidence(answers, clients=clients, epoch=epoch)
     p_value = float(evidence.p_value) if evidence.informative else 1.0
-    if not evidence.informative:
-        decision, reason = verdicts.UNDECIDED, evidence.reason
+    if failure is not None or not evidence.informative:
+        decision, reason = verdicts.UNDECIDED, failure or evidence.reason
     elif p_value <= alpha:
         decision = verdicts.EVIDENCE
         reason = f"the answers follow the key's secrets, p = {p_value:.2g}"

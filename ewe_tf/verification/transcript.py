@@ -61,16 +61,16 @@ class Transcript:
             labels: expected answer to each trigger of the key.
 
         Returns:
-            `(trigger, control, lost)`: two bool arrays `(asked,)`, and the number of triggers
-            and controls without a usable answer. Such a trigger is a miss, such a control a
-            hit: both count against the owner.
+            `(trigger, control, lost)`: two bool arrays `(asked,)`, and `(2, asked)` bool: which
+            triggers and which controls have no usable answer. Such a trigger is a miss, such a
+            control a hit: both count against the owner.
         """
         trigger, control = self._by_number(TRIGGER), self._by_number(CONTROL)
         asked = [n for n in order.tolist() if n in trigger and n in control]
         first = np.array([trigger[n].label for n in asked], np.int64)
         second = np.array([control[n].label for n in asked], np.int64)
         expected = labels[np.array(asked, np.int64)]
-        lost = int(np.sum(first < 0) + np.sum(second < 0))
+        lost = np.stack([first, second]) < 0
         return first == expected, (second == expected) | (second < 0), lost
 
     def ranks(self, order, labels):

@@ -26,7 +26,8 @@ class Verdict:
         p_value: the deciding p-value: the larger of those of the two hypotheses; where the ranks
             were tested as well, twice the smaller one of the two tests' larger p-values.
         p_values: dict from hypothesis to p-value.
-        e_value: the smallest of the e-values (sequential verification; else `None`).
+        e_value: the smaller of the two hypotheses' e-values (sequential verification; else
+            `None`): evidence that may be multiplied with that of another key's verdict.
         hits, asked: expected answers among the triggers asked.
         rate, interval: their share and its 95 % interval (valid at every stopping time where
             the verification was sequential).
@@ -42,7 +43,8 @@ class Verdict:
         queries: rows sent to the suspect, benign ones included.
         seconds: duration.
         assumptions: what must hold for the p-values to be right.
-        evidence_path: e-values after each trigger asked, as natural logarithms.
+        evidence_path: 1 divided by the p-value after each trigger asked, as natural logarithms
+            (sequential verification; else empty).
         scheme, commitment, suspect, versions: what was verified, against what, with what.
         triggers: the part of the key that was asked, `"keys"` or `"held_out"`.
         refusals: dict from reason to the number of rows without a usable answer.

@@ -5,7 +5,9 @@ import os
 from ewe_tf.keys import SignalKey
 from ewe_tf.keys import TriggerKey
 from ewe_tf.verification import calibration
+from ewe_tf.verification import checks
 from ewe_tf.verification.asking import ask
+from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.cover import Cover
 from ewe_tf.verification.judging import judge
 from ewe_tf.verification.rank_tests import LEAST_FAMILIES
@@ -24,7 +26,6 @@ def verify(
     commitment=None,
     cover=None,
     bundle=None,
-    seed=None,
     name=None,
     verbose="auto",
 ):
@@ -33,8 +34,8 @@ def verify(
     Two hypotheses must both fall before the decision is "evidence": that the suspect answers
     triggers no more often than the null rate (innocent models), and no more often than their
     matched controls (a suspect that gives the target to anything strange). The larger p-value
-    decides. Triggers and controls are asked in pairs, in an order that is settled before the
-    first answer.
+    decides. Triggers and controls are asked in pairs, in an order that follows from the key's
+    commitment.
 
     A suspect that is given as an `Oracle` with `answers="probabilities"`, and a key that is
     calibrated with at least three independent models that gave probabilities, add a second test:
@@ -43,7 +44,8 @@ def verify(
     is looked at once, when all planned triggers are through without evidence.
 
     Whatever the suspect does, there is a verdict: rows without a usable answer count against the
-    owner, and a suspect that fails or stays silent gives "could not tell" with the reason.
+    owner, and where they could have decided, or the suspect fails or stays silent, it is "could
+    not tell" with the reason.
 
     Args:
         key: a `TriggerKey`, best calibrated (`ewe_tf.verification.calibrate`); or a `SignalKey`,
@@ -52,7 +54,7 @@ def verify(
         suspect: anything that `ewe_tf.Oracle` takes, or an `Oracle` (with its own budget).
         alpha: level of the decision, in (0, 1).
         max_queries: most rows to send; `None` for all triggers and controls once.
-        sequential: whether to stop as soon as the evidence suffices (e-values, valid at every
+        sequential: whether to stop as soon as the evidence suffices (evidence valid at every
             stopping time), or to ask everything and use the exact fixed-size tests.
         triggers: `"keys"`, those that were selected for a verdict, or `"held_out"`, those of
             the rule that nothing was selected on: their randomness can be proved to others
@@ -61,7 +63,6 @@ def verify(
         cover: benign rows `(n, ...)` that each pair is hidden among, or a `Cover` that says how
             many; they count as queries.
         bundle: path of an evidence bundle to write (`ewe_tf.verification.check_bundle`).
-        seed: of the order of the queries; `None` derives it from the key's commitment.
         name: what the verdict calls the suspect; `None`: its path, URL or class.
         verbose: whether to tell the progress on stderr; `"auto"`: at a terminal, when it takes
             long.
@@ -75,15 +76,19 @@ def verify(
         OSError: if `bundle` cannot be written.
     """
     if isinstance(key, SignalKey):
+        if bundle is not None or cover is not None or triggers != "keys":
+            raise ValueError(
+                "`bundle`, `cover` and `triggers` are for keys with triggers. Received: a SignalKey"
+            )
         return verify_signal(
             key, suspect, alpha=alpha, max_queries=max_queries, commitment=commitment, name=name
         )
     if not isinstance(key, TriggerKey):
         raise TypeError(f"`key` must be a key, see ewe_tf.Key.load. Received: {type(key).__name__}")
-    if max_queries is not None and (int(max_queries) != max_queries or max_queries < 2):
-        raise ValueError(f"`max_queries` must be an integer >= 2. Received: {max_queries!r}")
-    settings = Settings(triggers, alpha, bool(sequential), seed, pairs=0)
-    if commitment is not None and commitment != key.commitment():
+    if max_queries is not None:
+        checks.positive_int("max_queries", max_queries, minimum=2)
+    settings = Settings(triggers, alpha, bool(sequential), pairs=0)
+    if commitment is not None and str(commitment).strip().lower() != key.commitment():
         raise ValueError(
             f"The key does not match `commitment`. Its own is {key.commitment()}; received: "
             f"{commitment!r}"
@@ -92,20 +97,15 @@ def verify(
     if bundle is not None and not os.path.isdir(os.path.dirname(os.path.abspath(bundle))):
         raise ValueError(f"`bundle` must be a path in a folder that exists. Received: {bundle!r}")
     oracle = _oracle(suspect)
-    if oracle.input_shape is not None and not _fits(key.input_shape, oracle.input_shape):
-        raise ValueError(
-            f"`suspect` takes inputs of shape {tuple(oracle.input_shape)}, the key's triggers "
-            f"have {key.input_shape}"
-        )
+    check_input_shape(key, oracle)
     per_pair = 2 if cover is None else 2 + cover.per_pair
     limits = [limit for limit in (max_queries, oracle.ledger.remaining) if limit is not None]
-    pairs = min([len(settings.material(key)[0]), *(limit // per_pair for limit in limits)])
+    pairs = min([len(settings.distinct(key)), *(limit // per_pair for limit in limits)])
     ranks = calibration.family_ranks(key, triggers)
     settings = Settings(
         part=triggers,
         alpha=float(alpha),
         sequential=bool(sequential),
-        seed=seed,
         pairs=pairs,
         cover=per_pair - 2,
         scores=oracle.answers == "probabilities" and len(ranks) >= LEAST_FAMILIES,
@@ -124,12 +124,6 @@ def _oracle(suspect):
     from ewe_tf.oracle import Oracle
 
     return suspect if isinstance(suspect, Oracle) else Oracle(suspect, answers="label")
-
-
-def _fits(shape, wanted):
-    return len(shape) == len(wanted) and all(
-        w is None or w == s for s, w in zip(shape, wanted, strict=True)
-    )
 
 
 def _described(suspect):

@@ -93,7 +93,10 @@ def test_quantisation_by_hand():
     np.testing.assert_allclose(dequantise(stored[:4], details), [0.0, 1.0, 1.0, -1.0])
 
 
-def test_damaged_file(tmp_path):
-    (tmp_path / "broken.tflite").write_bytes(b"not a model" * 10)
+@pytest.mark.parametrize("damage", [lambda c: b"not a model" * 10, lambda c: c[: len(c) // 2],
+                                    lambda c: c[:40] + c[43:], lambda c: b""])  # fmt: skip
+def test_damaged_file(convert, tmp_path, damage):
+    """The interpreter itself would end the process at some of these."""
+    (tmp_path / "broken.tflite").write_bytes(damage(convert().read_bytes()))
     with pytest.raises(ValueError, match="LiteRT cannot load"):
         Oracle(tmp_path / "broken.tflite")

@@ -16,6 +16,9 @@ from ewe_tf.keys import generator
 from ewe_tf.keys import regenerate
 from ewe_tf.verification import calibrate
 from ewe_tf.verification import check_bundle
+from ewe_tf.verification.bundle import read_bundle
+from ewe_tf.verification.bundle import write_bundle
+from ewe_tf.verification.settings import Settings
 
 CLASSES, TARGET, SOURCE = 10, 7, 4
 
@@ -161,10 +164,12 @@ def test_examples_made_for_this_suspect_alone_are_no_draw_from_a_seed(world, tmp
     rates = [rate(m, triggers) for m in world.judges]
     print(f"{len(triggers)} examples; the judge's models answer {max(rates):.1%} at most")
     origin = {
-        "generator": 1, "images": array_digest(world.x), "classes": array_digest(world.y),
+        "generator": generator.GENERATOR,
+        "images": array_digest(world.x), "classes": array_digest(world.y),
         "source_class": SOURCE, "target": TARGET, "kept": list(range(len(triggers))),
         "patch": None, "position": None, "budget": None, "controls": "sources",
         "value_range": [0.0, 1.0], "beacon": None,
+        "attribute": None,
     }  # fmt: skip
     key = key_of(triggers, images, origin=origin)
     # THE ATTACK SUCCEEDS against innocent models, whoever chose them: such examples are as
@@ -207,10 +212,12 @@ def drawn(images, classes, seed, select=None, keys=30):
     held_out = images[rows["held_out"]]
     labels = np.full(len(held_out), TARGET)
     origin = {
-        "generator": 1, "images": array_digest(images), "classes": array_digest(classes),
+        "generator": generator.GENERATOR,
+        "images": array_digest(images), "classes": array_digest(classes),
         "source_class": 0, "target": TARGET, "kept": kept.tolist(), "patch": None,
         "position": None, "budget": None, "controls": "shuffled", "value_range": [0.0, 1.0],
         "beacon": None,
+        "attribute": None,
     }  # fmt: skip
     return key_of(
         candidates[kept], controls(candidates[kept]), seed=seed, held_out=held_out,
@@ -306,3 +313,62 @@ def test_a_key_of_ones_own_shows_nothing_about_the_models_of_others(world, outsi
         assert found.decision == "evidence", str(found)
         for model in (world.suspect, marked_by_another, *world.judges):
             assert ewe_tf.verify(key, model, triggers=part).decision != "evidence"
+
+
+def test_the_order_of_the_questions_is_not_the_claimants_to_choose(make_key, tmp_path):
+    """A lucky order can be found offline, once the answers are known; a published key has one."""
+    key = calibrate(make_key(100), [lambda x: np.zeros(len(x), np.int64)] * 5)
+    lucky = {row.tobytes() for row in key.triggers[:10]}
+
+    def suspect(x):
+        return np.array([3 if row.tobytes() in lucky else 5 for row in x])
+
+    assert ewe_tf.verify(key, suspect, alpha=0.05).decision == "no evidence"
+    published = key.commitment()
+    for tries in range(1, 20_000):
+        # A note in the settings changes the commitment, the order, and nothing else.
+        edited = dataclasses.replace(key, settings={"note": tries})
+        first = Settings("keys", 0.05, True, pairs=3).order(edited)
+        if max(first) < 10:
+            break
+    path = tmp_path / "b.zip"
+    verdict = ewe_tf.verify(edited, suspect, alpha=0.05, bundle=path)
+    print(f"{tries} orders tried: {verdict.hits} of {verdict.asked}, p = {verdict.p_value:.2g}")
+    # THE ATTACK SUCCEEDS where nothing was published before; the expected number of tries is
+    # 1 / (10 / 100 * 9 / 99 * 8 / 98) = 1,348.
+    assert 1 < tries < 10_000 and verdict.decision == "evidence"
+    assert check_bundle(path, commitment=published).decision == "could not tell"
+    with pytest.raises(ValueError, match="does not match `commitment`"):
+        ewe_tf.verify(edited, suspect, commitment=published)
+    # Nor can the order be edited in the bundle.
+    found = read_bundle(path)
+    write_bundle(path, key, found.settings, found.transcript, found.verdict)
+    assert "block 1 is not the one that the order demands" in str(check_bundle(path))
+
+
+def test_one_image_many_times_over_is_one_trigger_and_its_like_are_to_be_looked_at(
+    world, outside, tmp_path
+):
+    """Of copies of one image, a model answers all alike: chance 1 in 10, and not 1e-3."""
+    rng = np.random.default_rng(9)
+    models = [*world.references, *world.judges]
+    accused, keys = [], 0
+    for image in outside[:300]:
+        copies = np.clip(image + rng.normal(0, 1e-3, (100, 64)), 0, 1).astype(np.float32)
+        if max(rate(model, copies) for model in models) <= 0.05:
+            keys += 1
+            if rate(world.suspect, copies) > 0.9:
+                accused.append(copies)
+    print(f"{keys} keys that 12 innocent models do not answer; an innocent suspect: {len(accused)}")
+    assert 0.01 < len(accused) / keys < 0.2
+    controls = [generator.shuffled_pixels(c, np.random.default_rng(0)) for c in accused]
+    quiet = [rate(world.suspect, c) for c in controls]
+    copies, shuffled = accused[int(np.argmin(quiet))], controls[int(np.argmin(quiet))]
+    key = calibrate(key_of(copies, shuffled), models)
+    path = tmp_path / "b.zip"
+    # THE ATTACK SUCCEEDS in so many cases: the check says what to look at.
+    assert ewe_tf.verify(key, world.suspect, bundle=path).decision == "evidence"
+    assert any("copies of one image" in line for line in check_bundle(path).open)
+    # Copies that are equal to the bit count once.
+    same = calibrate(key_of(np.repeat(copies[:1], 100, 0), shuffled), models)
+    assert ewe_tf.verify(same, world.suspect).decision == "could not tell"

@@ -34,6 +34,29 @@ def test_labels_alone_cannot_tell(defended):
     assert "labels only" in verdict.reason
 
 
+def test_a_suspect_that_fails_or_is_not_there_cannot_tell(defended):
+    _, marked = defended
+
+    def broken(x):
+        raise OSError("gone\naway")
+
+    verdict = ewe_tf.verify(marked.key, broken)
+    assert (verdict.decision, verdict.reason) == ("could not tell", "OSError: gone away")
+    remote = ewe_tf.oracle.Remote("http://127.0.0.1:9/v1/models/none", attempts=1)
+    verdict = ewe_tf.verify(marked.key, remote, max_queries=20)
+    assert verdict.decision == "could not tell"
+    assert verdict.reason == "no usable answer (connection failed: 20 rows)"
+
+
+def test_what_is_only_for_triggers_is_refused(defended, tmp_path):
+    model, marked = defended
+    for argument in ({"bundle": tmp_path / "b.zip"}, {"triggers": "held_out"}):
+        with pytest.raises(ValueError, match="are for keys with triggers"):
+            ewe_tf.verify(marked.key, model, **argument)
+    with pytest.raises(ValueError, match="takes inputs of shape"):
+        ewe_tf.verify(marked.key, keras.Sequential([keras.Input((7,)), keras.layers.Dense(3)]))
+
+
 def test_something_else_is_no_key():
     with pytest.raises(TypeError, match="`key` must be a key"):
         ewe_tf.verify("key.npz", lambda x: x)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -73,9 +75,10 @@ def test_a_constant_model_does_not_however_often_it_says_the_target(calibrated, 
     assert "controls hypothesis stands" in verdict.reason
 
 
-def test_the_level_holds_for_models_at_the_null_rate(calibrated):
+def test_the_level_holds_for_models_at_the_null_rate():
+    key = calibrate(make_key(60), [model(0.0)] * 5)
     evidence = sum(
-        ewe_tf.verify(calibrated, model(0.05, 0.0, seed), alpha=0.05).decision == "evidence"
+        ewe_tf.verify(key, model(0.05, 0.0, seed), alpha=0.05).decision == "evidence"
         for seed in range(200)
     )
     # 200 draws at level 0.05: more than 19 would happen less than once in 200 times.
@@ -94,27 +97,42 @@ def test_fixed_tests_are_the_exact_ones(calibrated):
 
 def test_without_calibration_there_is_no_evidence():
     verdict = ewe_tf.verify(make_key(), model(0.6), sequential=False)
-    assert verdict.null_rate == 0.5
-    assert verdict.decision == "no evidence"
+    assert verdict.null_rate == 0.5 and verdict.p_value > 1e-3
+    assert verdict.decision == "could not tell" and "the assumed null rate" in verdict.reason
+    assert ewe_tf.verify(make_key(), model(0.02)).decision == "no evidence"
     sure = ewe_tf.verify(make_key(), model(1.0))
     assert sure.p_value <= 1e-3
     assert sure.decision == "could not tell" and "calibrate" in sure.reason
 
 
-def test_refused_rows_count_against_the_owner(calibrated):
+def test_refused_rows_count_against_the_owner_and_are_told(calibrated):
     def refuses_triggers(x):
         return np.where(x[:, 0] == 1, -1, 5).astype(np.int64)
 
     verdict = ewe_tf.verify(calibrated, refuses_triggers)
-    assert (verdict.hits, verdict.refused, verdict.decision) == (0, 100, "no evidence")
+    assert (verdict.hits, verdict.refused, verdict.p_value) == (0, 100, 1.0)
+    assert verdict.decision == "could not tell"
+    assert "100 rows without a usable answer could have decided it" in verdict.reason
 
     def refuses_controls(x):
         return np.where(x[:, 0] == 1, TARGET, -1).astype(np.int64)
 
     verdict = ewe_tf.verify(calibrated, refuses_controls, sequential=False)
-    assert (verdict.control_hits, verdict.decision) == (100, "no evidence")
+    assert (verdict.control_hits, verdict.p_value) == (100, 1.0)
+    assert verdict.decision == "could not tell"
     verdict = ewe_tf.verify(calibrated, lambda x: np.full(len(x), -1))
     assert verdict.decision == "could not tell"
+
+
+def test_refusals_that_could_not_have_decided_leave_no_evidence(calibrated):
+    """Four triggers of 100 refused and none hit: even four hits would be no evidence."""
+    refused = {row.tobytes() for row in calibrated.triggers[:4]}
+
+    def answer(x):
+        return np.array([-1 if row.tobytes() in refused else 5 for row in x])
+
+    verdict = ewe_tf.verify(calibrated, answer)
+    assert (verdict.refused, verdict.decision) == (4, "no evidence")
 
 
 def test_too_few_queries_cannot_tell(calibrated):
@@ -123,9 +141,18 @@ def test_too_few_queries_cannot_tell(calibrated):
     assert verdict.queries == 4
 
 
-def test_order_and_result_follow_the_seed(calibrated):
-    first, second = (ewe_tf.verify(calibrated, model(0.5, 0.1, seed=9), seed=2) for _ in range(2))
+def test_order_and_result_follow_the_key(calibrated):
+    first, second = (ewe_tf.verify(calibrated, model(0.5, 0.1, seed=9)) for _ in range(2))
     assert first.evidence_path == second.evidence_path
+
+
+def test_equal_triggers_are_asked_once():
+    key = make_key()
+    one, other = key.triggers[:1], key.triggers[1:2]
+    triggers = np.concatenate([np.repeat(one, 60, axis=0), np.repeat(other, 40, axis=0)])
+    key = calibrate(dataclasses.replace(key, triggers=triggers), [model(0.0)] * 5)
+    verdict = ewe_tf.verify(key, model(1.0))
+    assert (verdict.asked, verdict.decision) == (2, "could not tell")
 
 
 def test_probabilities_are_accepted(calibrated):
@@ -168,6 +195,7 @@ def test_a_key_of_another_kind_is_named():
     [
         ({"alpha": 0.0}, "`alpha` must be in"),
         ({"max_queries": 1}, "`max_queries` must be"),
+        ({"max_queries": "many"}, "`max_queries` must be"),
         ({"triggers": "all"}, "`triggers` must be one of"),
         ({"commitment": "ab"}, "does not match `commitment`"),
     ],

@@ -2,8 +2,8 @@
 
     kserve_server.py FOLDER NAME PORT FAULTS
 
-While the folder FAULTS holds a file, the next request removes it and is answered as its name
-says: `slow`, `429`, `500` or `shapes`.
+While the folder FAULTS holds files, the next request removes the first of them and is answered as
+the last word of its name says: `slow`, `429`, `500`, `shapes`, or `well`.
 """
 
 import pathlib
@@ -43,7 +43,7 @@ class Served(kserve.Model):
     def _next_fault(self):
         for path in sorted(self.faults.iterdir()):
             path.unlink()
-            return path.name
+            return path.name.split()[-1]
         return None
 
 
