@@ -10,7 +10,7 @@ def judge_removal(record):
     must have been worth it: the thief keeps at least half of what the copy gave him over the
     accuracy that he reaches from scratch with the labels he spends,
 
-        accuracy >= scratch + (stolen - scratch) / 2.
+        accuracy >= scratch + max(0, stolen - scratch) / 2.
 
     Args:
         record: with `accuracy`, `decision`, `stolen_accuracy`, `stolen_decision` and
@@ -21,7 +21,7 @@ def judge_removal(record):
         `succeeded`, `None` where the copy showed no evidence to begin with.
     """
     scratch, stolen = record["scratch_accuracy"], record["stolen_accuracy"]
-    needed = scratch + (stolen - scratch) / 2
+    needed = scratch + max(0.0, stolen - scratch) / 2
     gone = record["decision"] != "evidence"
     kept = record["accuracy"] >= needed
     return {

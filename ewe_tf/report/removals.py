@@ -31,16 +31,15 @@ def table(rows):
     for (role, attack), part in records_lib.group(rows, "role", "attack").items():
         by_scheme = {row["scheme"]: row for row in part}
         cells = "".join(_cell(by_scheme.get(scheme)) for scheme in schemes)
-        labels = "–" if part[0]["labels"] is None else f"{part[0]['labels']:g}"
-        scratch = _percent(part[0]["scratch_accuracy"])
-        body.append(
-            f'<tr><th scope="row">{escape(attack)}</th><td class="word">{escape(role)}</td>'
-            f"<td>{labels}</td><td>{scratch}</td>{cells}</tr>"
-        )
+        below = f"{role} copy"
+        if part[0]["scratch_accuracy"] is not None:
+            scratch = percent(part[0]["scratch_accuracy"])
+            below += f"; {part[0]['labels']:g} labels, {scratch} from scratch"
+        name = f"{escape(attack)}<small>{escape(below)}</small>"
+        body.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     head = "".join(f"<th>{escape(scheme)}</th>" for scheme in schemes)
     return (
         '<div class="wide"><table class="data narrow"><thead><tr><th class="word">attack</th>'
-        '<th class="word">on the copy</th><th>labels</th><th>scratch %</th>'
         f"{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 

@@ -36,8 +36,8 @@ table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabul
   vertical-align: bottom; }
 .data th[scope=row] { text-align: left; font-weight: 600; }
 .data td.word, .data th.word { text-align: left; }
-.data small { display: block; color: var(--soft); font-size: .78rem; }
-.narrow th[scope=row] { white-space: normal; }
+.data small { display: block; color: var(--soft); font-size: .78rem; font-weight: 400; }
+.narrow th[scope=row] { white-space: normal; max-width: 19rem; }
 .data tr.honest { background: var(--panel); }
 .yes { color: var(--good); font-weight: 600; }
 .no { color: var(--soft); }
@@ -81,7 +81,7 @@ a { color: var(--c0); }
   .bar { display: none; } }
 @media print { @page { margin: 14mm; } body { font-size: 11pt; } main { padding: 0;
   max-width: none; } nav { display: none; } h2, h3 { break-after: avoid; }
-  .narrow td { white-space: normal; }
+  .narrow td { white-space: normal; } .figures { grid-template-columns: 1fr 1fr; }
   .wide { overflow: visible; } .data { font-size: 8.5pt; } tr { break-inside: avoid; }
   .pictures img { width: 46px; } }
 """

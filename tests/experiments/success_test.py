@@ -34,6 +34,12 @@ def test_the_mark_must_be_gone_and_the_theft_worth_it(record, expected):
     assert found["cost"] == pytest.approx(100 * (0.9 - record["accuracy"]))
 
 
+def test_a_theft_that_gave_nothing_must_not_fall_below_scratch():
+    worthless = washed(0.65) | {"stolen_accuracy": 0.5}
+    assert judge_removal(worthless)["needed_accuracy"] == 0.6
+    assert judge_removal(worthless)["succeeded"] is True
+
+
 def test_only_copies_with_evidence_count():
     records = [{"succeeded": value} for value in (True, False, None, True)]
     assert count([*records, {"role": "soft"}]) == (2, 3)
