@@ -17,8 +17,8 @@ from ewe_tf.verification import clopper_pearson
 from experiments import extractions
 from experiments import parties
 from experiments import removals
+from experiments import schemes
 from experiments.benchmark import Benchmark
-from experiments.schemes import SCHEMES
 from experiments.stages import Failure
 from experiments.stages import Stage
 from experiments.success import judge_removal
@@ -30,11 +30,11 @@ class Owner:
 
     Attributes:
         benchmark: the `Benchmark`.
-        scheme: name in `schemes.SCHEMES`.
+        scheme: word of the mini-language (`schemes`).
         seed: integer.
 
     Raises:
-        ValueError: for an unknown scheme.
+        ValueError: for an unknown scheme or setting.
     """
 
     benchmark: Benchmark
@@ -42,8 +42,9 @@ class Owner:
     seed: int
 
     def __post_init__(self):
-        if self.scheme not in SCHEMES:
-            raise ValueError(f"there is no scheme {self.scheme!r}. There are: {', '.join(SCHEMES)}")
+        name, how = schemes.parse(self.scheme)
+        object.__setattr__(self, "scheme", name)
+        object.__setattr__(self, "how", how)
 
     @property
     def common(self):
@@ -91,7 +92,7 @@ class Owner:
     @functools.cached_property
     def victims(self):
         """Two marked models: the accuracy of a single one varies by more than the price."""
-        scheme, b = SCHEMES[self.scheme], self.benchmark
+        scheme, b = self.how, self.benchmark
         arguments = scheme.arguments_for(b)
         return tuple(
             self.stage(
@@ -119,12 +120,12 @@ class Owner:
     def judge(self):
         """The key, calibrated with the strangers."""
         inputs = {"victim": self.victims[0], **self.strangers}
-        return self.stage(SCHEMES[self.scheme].judged, {}, inputs, f"judge, {self.scheme}")
+        return self.stage(self.how.judged, {}, inputs, f"judge, {self.scheme}")
 
     @functools.cached_property
     def pictures(self):
         """Arrays for the page's pictures; `None` for schemes without."""
-        function = SCHEMES[self.scheme].pictures
+        function = self.how.pictures
         if function is None:
             return None
         inputs = {"victim": self.victims[0]}
@@ -135,7 +136,7 @@ class Owner:
         """What the key says about a suspect."""
         inputs = {"judged": self.judge, "suspect": suspect}
         return self.stage(
-            SCHEMES[self.scheme].verdict,
+            self.how.verdict,
             {"alpha": self.benchmark.alpha},
             inputs,
             f"verdict on {title}, {self.scheme}",
@@ -165,7 +166,7 @@ class Owner:
         """The fields that all records of the owner and of his thieves have."""
         return {
             "experiment": experiment, "dataset": self.benchmark.task, "scheme": self.scheme,
-            "seed": self.seed,
+            "seed": self.seed, "rows": self.benchmark.rows,
         }  # fmt: skip
 
     def records(self, outcomes, experiment):
@@ -365,19 +366,19 @@ def measured(owner, outcomes, experiment, suspect, verdict, fields, needed=()):
     }
 
 
-def product(benchmarks, schemes, seeds, thefts):
+def product(benchmarks, words, seeds, thefts):
     """The owners and cells of a grid.
 
     Args:
         benchmarks: sequence of `Benchmark`.
-        schemes: names of schemes.
+        words: schemes, as words of the mini-language.
         seeds: integers.
         thefts: pairs (extraction, removal).
 
     Returns:
         `(owners, cells)`; owners are shared by their cells.
     """
-    owners = [Owner(*one) for one in itertools.product(benchmarks, schemes, seeds)]
+    owners = [Owner(*one) for one in itertools.product(benchmarks, words, seeds)]
     return owners, [Cell(owner, *theft) for owner in owners for theft in thefts]
 
 

@@ -47,9 +47,11 @@ def define_flags(data, default, more):
         f"Epochs of entangled training (and of its control); {own}.", lower_bound=1,
     )  # fmt: skip
     if len(data) > 1:
-        flags.DEFINE_list("data", [default], f"Data sets: any of {', '.join(data)}.")
+        flags.DEFINE_list(
+            "data", more.get("data", [default]), f"Data sets: any of {', '.join(data)}."
+        )
     names = f"Any of {', '.join(SCHEMES)}; or {', '.join(SETS)}."
-    flags.DEFINE_list("schemes", ["EWE"], names)
+    flags.DEFINE_list("schemes", more.get("schemes", ["EWE"]), names)
     names = f"Any of {', '.join(extractions.EXTRACTIONS)}; or {', '.join(extractions.SETS)}; or "
     names += "none, for a thief who has the victim itself."
     flags.DEFINE_list(
@@ -73,21 +75,22 @@ def define_flags(data, default, more):
     )  # fmt: skip
 
 
-def main(data, default=None, **more):
+def main(data, default=None, after=None, **more):
     """Defines the flags and runs the grid; call it as a program's last line.
 
     Args:
         data: a `Benchmark`, or a dict of them by name.
         default: name of the one that `--data` has by default.
+        after: called with the records when they are written.
         **more: other defaults of flags.
     """
     if not isinstance(data, dict):
         data, default = {data.task: data}, data.task
     define_flags(data, default, more)
-    app.run(lambda argv: _run(argv, data, default))
+    app.run(lambda argv: _run(argv, data, default, after))
 
 
-def _run(argv, data, default):
+def _run(argv, data, default, after):
     # What TFDS and TensorFlow say about every file and every retracing is not for people.
     logging.set_verbosity(logging.ERROR)
     if len(argv) > 1:
@@ -117,6 +120,8 @@ def _run(argv, data, default):
         records += [{**record, "command": command} for record in drawn]
     output.mkdir(parents=True, exist_ok=True)
     report.write_records(output / "results.jsonl", records)
+    if after is not None:
+        after(records)
     print(report.results_table(records))
     if any(record.get("attack") for record in records):
         print(f"\n{summaries.removals_text(records)}")

@@ -1,5 +1,9 @@
 """The watermarks of the grid, by name: who marks, and with what arguments.
 
+    EWE
+    EWE:hull_weight=0.2:trials=1     any numeric setting of `EWE`
+    EWE:share=0.002                  a natural attribute, with this share of rows relabelled
+
 A new scheme needs a row here. If its keys are triggers, the stages in `parties` serve it as they
 are; otherwise it brings its own `victim`, `judged` and `verdict` (see `_signals`).
 """
@@ -8,9 +12,16 @@ import dataclasses
 from collections.abc import Callable
 from collections.abc import Mapping
 
+import ewe_tf
 from experiments import _composites
 from experiments import _signals
 from experiments import parties
+from experiments import words
+
+# What a word may set of `EWE`.
+_NUMBERS = {
+    field.name for field in dataclasses.fields(ewe_tf.EWE) if isinstance(field.default, int | float)
+} - {"rehearsal", "innocents"}
 
 
 def _ewe(benchmark):
@@ -88,3 +99,22 @@ SCHEMES = {
 
 # Names that stand for several.
 SETS = {"all": tuple(SCHEMES), "ablation": tuple(SCHEMES)[:5]}
+
+
+def parse(text):
+    """The scheme that a word of the mini-language states: `(its name in records, Scheme)`.
+
+    Raises:
+        ValueError: for unknown names and settings, and values out of range.
+    """
+    ewes = {name for name, s in SCHEMES.items() if s.arguments["name"] in ("ewe", "naive")}
+    known = {name: {*_NUMBERS, "share"} if name in ewes else () for name in SCHEMES}
+    word = words.parse(text, known, "scheme")
+    settings = dict(word.settings)
+    if "share" in settings:
+        share = settings.pop("share")
+        ewe_tf.NaturalAttribute(share=share)
+        settings["source"] = {"share": share}
+    ewe_tf.EWE(**{name: settings[name] for name in _NUMBERS & set(settings)})
+    scheme = SCHEMES[word.name]
+    return str(word), dataclasses.replace(scheme, arguments={**scheme.arguments, **settings})

@@ -46,6 +46,22 @@ def test_ablations_differ_from_the_default_in_their_part_only():
     assert set(SETS["ablation"]) < set(SCHEMES)
 
 
+def test_a_word_sets_what_it_names_and_nothing_else():
+    plain = Owner(BENCHMARK, "EWE", 0).victims[0].config["scheme"]
+    owner = Owner(BENCHMARK, "EWE:hull_weight=0.2:share=0.003", 0)
+    changed = {**plain, "hull_weight": 0.2, "source": {"share": 0.003}}
+    assert owner.victims[0].config["scheme"] == changed
+    assert owner.scheme == "EWE hull_weight=0.2 share=0.003"
+    for wrong, message in (
+        ("EWF", "there is no scheme 'EWF'"),
+        ("EWE:trials=0", "`trials` must be an integer >= 1"),
+        ("EWE:share=0.5", r"`share` must be in \[0, 0.02\]"),
+        ("DynaMarks:epochs=3", "scheme 'DynaMarks' has no setting 'epochs=3'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            Owner(BENCHMARK, wrong, 0)
+
+
 def test_seeds_share_nothing_and_schemes_share_the_unmarked():
     one, other = Owner(BENCHMARK, "EWE", 0), Owner(BENCHMARK, "EWE", 1)
     assert not set(one.stages()) & set(other.stages())
@@ -108,8 +124,8 @@ def test_what_does_not_exist_is_an_error_before_anything_runs(arguments, message
 
 
 def test_an_unknown_scheme_names_the_others():
-    with pytest.raises(ValueError, match="no scheme 'ewe'. There are: naive backdoor"):
-        Owner(BENCHMARK, "ewe", 0)
+    with pytest.raises(ValueError, match="no scheme 'ewf'. There are: naive backdoor"):
+        Owner(BENCHMARK, "ewf", 0)
 
 
 def test_a_failed_stage_becomes_a_record_with_its_error():
