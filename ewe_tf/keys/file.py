@@ -25,6 +25,25 @@ _READ = (1, 2)
 _DIGITS = 64
 # More than any key holds: a small file must not unpack to fill the memory.
 LARGEST = 4 * 2**30
+# Everything that the zip, npy and JSON readers raise on bytes that they did not write.
+DAMAGE = (
+    AttributeError,
+    EOFError,
+    KeyError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    ArithmeticError,
+    RecursionError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class KeyFileError(ValueError):
@@ -85,32 +104,11 @@ def from_bytes(content, name):
         return _parse(content, name)
     except KeyFileError:
         raise
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise KeyFileError(
             f"{name!r} is not a whole key file: it was cut off, edited, or is something else "
             f"({type(error).__name__}: {str(error)[:120]})"
         ) from None
-
-
-# Everything that the zip, npy and JSON readers raise on bytes that they did not write.
-_DAMAGE = (
-    AttributeError,
-    EOFError,
-    KeyError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    OverflowError,
-    RecursionError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def _parse(content, path):

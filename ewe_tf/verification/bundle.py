@@ -17,6 +17,7 @@ import zipfile
 import numpy as np
 
 from ewe_tf.keys.digest import json_digest
+from ewe_tf.keys.file import DAMAGE
 from ewe_tf.keys.whole import write_whole
 from ewe_tf.verification.settings import Settings
 from ewe_tf.verification.transcript import BENIGN
@@ -98,10 +99,7 @@ def read_bundle(path):
         return _parsed(content)
     except BundleError as error:
         raise BundleError(f"{str(path)!r}: {error}") from None
-    # All that the readers of zip, npy and JSON raise on what they did not write.
-    except (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError,
-            RuntimeError, SyntaxError, TypeError, ValueError, NotImplementedError,
-            zipfile.BadZipFile) as error:  # fmt: skip
+    except DAMAGE as error:
         raise BundleError(
             f"{str(path)!r} is no whole evidence bundle ({type(error).__name__}: "
             f"{' '.join(str(error).split())[:150]})"
