@@ -6,9 +6,9 @@ import pytest
 
 import ewe_tf
 from ewe_tf.keys import Key
+from ewe_tf.keys import composites as composite_key
 from ewe_tf.triggers import composites
 from ewe_tf.verification import calibrate
-from ewe_tf.watermarks import composite_key
 
 QUICK = dict(source_classes=(1, 7), target=0, innocents=0, rehearsal=False, epochs=1, keys=20)
 OTHERS = [composites.named(n) for n in ("sides", "diagonal", "donut", "hot_dog")]
