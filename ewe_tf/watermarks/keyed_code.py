@@ -28,7 +28,7 @@ class KeyedCode(keras.layers.Layer):
     8 (a + c) bytes, with a c the number of values and a and c as near as divisors allow: 6 kB
     for a colour image of 224 x 224 pixels.
 
-    Input: `(rows, ...)` floats of a fixed shape. Output: `(rows,)` int64 in [0, 2^62).
+    Input: `(rows, ...)` floats of a fixed shape. Output: `(rows, 1)` int64 in [0, 2^62).
 
     Reference:
         Carter and Wegman, "New hash functions and their use in authentication and set
@@ -47,7 +47,7 @@ class KeyedCode(keras.layers.Layer):
         self.sides = _sides(count)
         self.words = self.add_weight(
             name="words",
-            shape=(sum(self.sides),),
+            shape=(sum(self.sides), 1),
             dtype="int64",
             trainable=False,
             initializer="zeros",
@@ -55,18 +55,19 @@ class KeyedCode(keras.layers.Layer):
 
     def set_secret(self, key):
         """Takes the words of a 32-byte subkey."""
-        self.words.assign(derivation.words(key, sum(self.sides)).view("int64"))
+        self.words.assign(derivation.words(key, sum(self.sides)).view("int64")[:, None])
 
     def call(self, x):
-        values = tf.reshape(tf.cast(x, tf.float32) * _LEVELS, (-1, *self.sides))
-        values = tf.cast(tf.round(values), tf.int64)
+        rows, columns = self.sides
+        values = tf.reshape(tf.round(tf.cast(x, tf.float32) * _LEVELS), (-1, columns))
         outer, inner = tf.split(self.words.value, self.sides)
         # int64 products and sums wrap around, which is arithmetic modulo 2^64.
-        digest = tf.reduce_sum(tf.reduce_sum(values * inner, axis=2) * outer, axis=1)
+        folded = tf.matmul(tf.cast(values, tf.int64), inner)
+        digest = tf.matmul(tf.reshape(folded, (-1, rows)), outer)
         return tf.strings.to_hash_bucket_strong(tf.strings.as_string(digest), 2**BITS, key=[0, 0])
 
     def compute_output_spec(self, x):
-        return keras.KerasTensor((x.shape[0],), "int64")
+        return keras.KerasTensor((x.shape[0], 1), "int64")
 
 
 def _sides(count):
@@ -76,21 +77,6 @@ def _sides(count):
 
 
 def below(code, rate):
-    """`(rows,)` bool: true with probability `rate` over the secret, from the lower 31 bits."""
-    return tf.bitwise.bitwise_and(code, 2**31 - 1) < int(round(rate * 2**31))
-
-
-def upper(code):
-    """The 31 bits of a code that `below` does not use, int64 in [0, 2^31)."""
-    return tf.bitwise.right_shift(code, 31)
-
-
-def coin(code):
-    """`(rows,)` int64, 0 or 1: a bit that `below` does not use."""
-    return tf.bitwise.bitwise_and(upper(code), 1)
-
-
-def below_and_coin(code, rate):
-    """`below(code, rate)` where `coin(code)` is 1, else false; one comparison for both."""
-    turned = tf.bitwise.bitwise_xor(code, 2**31)
-    return tf.bitwise.bitwise_and(turned, 2**32 - 1) < int(round(rate * 2**31))
+    """`(rows, 1)` bool: true with probability `rate` over the secret."""
+    # The largest rate is just below 1: codes are below 2^62 and so is what they are compared with.
+    return code < min(round(rate * 2**BITS), 2**BITS - 1)

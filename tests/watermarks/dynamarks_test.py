@@ -270,7 +270,7 @@ def test_hard_channel_chooses_fairly_and_only_where_margins_are_low(rows):
     assert not np.any(chosen[~low])
     # Fair gate and coin: five standard deviations.
     assert abs(chosen[low].mean() - 0.5) < 2.5 / np.sqrt(low.sum())
-    assert abs(coin.mean() - 0.5) < 2.5 / np.sqrt(len(coin))
+    assert abs(coin[chosen == 1].mean() - 0.5) < 2.5 / np.sqrt(chosen.sum())
     expected = np.where((chosen == 1) & (coin == 1), second, clean.argmax(axis=1))
     np.testing.assert_array_equal(labels, expected)
     np.testing.assert_array_equal(first, clean.argmax(axis=1))
