@@ -41,7 +41,7 @@ def victim(config, inputs, folder):
     return {
         "accuracy": parties._accuracy(model, part),
         "commitment": protected.key.commitment(),
-        **{name: history.get(name) for name in ("pair", "plain", "rates", "rehearsal")},
+        **{name: history.get(name) for name in ("pair", "trials", "plain", "rates", "rehearsal")},
     }
 
 

@@ -24,6 +24,7 @@ from experiments import cifar
 from experiments import digits
 from experiments import fashion
 from experiments import mnist
+from experiments import speech
 from experiments.program import main
 
 DATA = {
@@ -31,6 +32,7 @@ DATA = {
     "mnist": mnist.BENCHMARK,
     "fashion": fashion.BENCHMARK,
     "cifar": cifar.BENCHMARK,
+    "speech": speech.BENCHMARK,
 }
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class Setting:
     training: dict = dataclasses.field(
         default_factory=lambda: {
             "optimizer": "Adam", "rate": 2e-3, "batch_size": 128, "epochs": 5,
-            "further_epochs": 5, "further_rate": 5e-4,
+            "further_epochs": 8, "further_rate": 5e-4,
         }
     )  # fmt: skip
     strangers: int = 5
@@ -177,7 +177,9 @@ class Cell:
 
     def stages(self):
         """All that the cell's records need."""
-        return [*self.verdicts.values(), *self.questions.values()]
+        return [
+            *self.suspects.values(), self.judge, *self.verdicts.values(), *self.questions.values(),
+        ]  # fmt: skip
 
     def records(self, outcomes, dataset):
         """One JSON record for each suspect; a failed stage becomes a record with its error."""
@@ -311,7 +313,7 @@ def _define_flags():
     flags.DEFINE_string("task", setting.task, "Data set.")
     flags.DEFINE_integer("rows", setting.rows, "Rows of each party.", lower_bound=100)
     flags.DEFINE_integer("epochs", 5, "Epochs of task training.", lower_bound=1)
-    flags.DEFINE_integer("further_epochs", 5, "Epochs of watermarking.", lower_bound=1)
+    flags.DEFINE_integer("further_epochs", 8, "Epochs of watermarking.", lower_bound=1)
     flags.DEFINE_list("schemes", ["MEA-Defender"], f"Any of {', '.join(SCHEMES)}; or all.")
     flags.DEFINE_list("thieves", ["soft", "label-only"], f"Any of {', '.join(THIEVES)}; or all.")
     flags.DEFINE_bool("removal", False, "Also try to wash the soft-label copy.")
@@ -342,6 +344,7 @@ def _run(argv):
     seeds = range(FLAGS.first_seed, FLAGS.first_seed + FLAGS.seeds)
     cells = [setting.cell(s, seed, thieves, FLAGS.removal) for s in schemes for seed in seeds]
     output = pathlib.Path(FLAGS.output)
+    output.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     wanted = [stage for cell in cells for stage in cell.stages()]
     outcomes = stages.run(wanted, Cache(FLAGS.cache or output / "cache"), jobs=FLAGS.jobs)

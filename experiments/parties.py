@@ -27,6 +27,8 @@ _PICTURED = {
     "shuffled": ("trigger: a source as it is", "control: its pixels shuffled"),
     None: ("trigger", "control: the same sources"),
 }
+# Data sets whose first classes are the task, so that the others can be the source.
+_TASK_CLASSES = {"digits": 8, "speech_commands_mini": 8}
 # Most passes over the labels that a thief has when he trains from scratch.
 _LONGEST = 20
 
@@ -35,8 +37,8 @@ _LONGEST = 20
 def _parts(name, rows, seed):
     """Disjoint parts of a data set: the victim's, the thief's and the strangers' rows."""
     whole = datasets.load(name)
-    if name == "digits":
-        whole = _of_classes(whole, range(8))
+    if name in _TASK_CLASSES:
+        whole = _of_classes(whole, range(_TASK_CLASSES[name]))
     return datasets.split(whole, {"victim": rows, "thief": rows, "stranger": rows}, seed)
 
 
@@ -45,8 +47,9 @@ def _source(name, input_shape, rows):
     """Out-of-distribution inputs and labels fitted to the task's shape."""
     if name == "photos":
         return _photos(input_shape, rows)
-    if name == "digits":
-        other = _of_classes(datasets.load(name), (8, 9))
+    if name in _TASK_CLASSES:
+        whole = datasets.load(name)
+        other = _of_classes(whole, range(_TASK_CLASSES[name], whole.num_classes))
     else:
         other = datasets.load(name, train=None if name == "cifar100_subset" else rows)
     images = datasets.resize_like(other.x_train[:rows], input_shape)
@@ -72,7 +75,7 @@ def _photos(input_shape, rows):
 
 
 def _of_classes(dataset, classes):
-    """The rows of some classes: the handwritten digits are task (0 to 7) and source (8, 9)."""
+    """The rows of some classes."""
     train, test = (np.isin(y, list(classes)) for y in (dataset.y_train, dataset.y_test))
     return dataclasses.replace(
         dataset,

@@ -12,6 +12,8 @@ from absl import app
 from absl import flags
 from absl import logging
 
+from ewe_tf import datasets
+from ewe_tf import models
 from ewe_tf import report
 from experiments import cells as cells_lib
 from experiments import extractions
@@ -46,6 +48,12 @@ def define_flags(data, default, more):
         "further_epochs", None,
         f"Epochs of entangled training (and of its control); {own}.", lower_bound=1,
     )  # fmt: skip
+    for flag, words in (
+        ("architecture", "Network of the victim, and of the thieves who know it"),
+        ("other", "Network of the thief who does not know it, and of half of the strangers"),
+    ):
+        flags.DEFINE_enum(flag, None, models.names(), f"{words}; {own}.")
+    flags.DEFINE_enum("source", None, datasets.names(), f"Where strange inputs come from; {own}.")
     if len(data) > 1:
         flags.DEFINE_list(
             "data", more.get("data", [default]), f"Data sets: any of {', '.join(data)}."
@@ -165,7 +173,8 @@ def _with_flags(benchmark):
         for name in ("epochs", "further_epochs")
         if getattr(FLAGS, name) is not None
     }
-    given = {n: getattr(FLAGS, n) for n in ("rows", "alpha") if getattr(FLAGS, n) is not None}
+    names = ("rows", "alpha", "architecture", "other", "source")
+    given = {name: getattr(FLAGS, name) for name in names if getattr(FLAGS, name) is not None}
     return dataclasses.replace(benchmark, training={**benchmark.training, **training}, **given)
 
 

@@ -84,6 +84,7 @@ SCHEMES = {
     "EWE without SNNL": Scheme({"name": "ewe", "snnl_weight": 0.0}),
     "EWE": Scheme({"name": "ewe"}),
     "EWE of strange inputs": Scheme({"name": "ewe"}, _of_strange_inputs),
+    "EWE of a patched class": Scheme({"name": "ewe", "source": None}),
     "MEA-Defender": Scheme({"name": "mea_defender"}, _further, victim=_composites.victim),
     "DynaMarks": Scheme(
         {"name": "static"},

@@ -41,6 +41,22 @@ class CompositeChoice:
     null_rate: float | None = None
     plain_rate: float | None = None
 
+    @property
+    def welcome(self):
+        """Whether clean models hardly confuse the classes with the target; `True` unasked."""
+        return self.null_rate is None or (
+            self.null_rate <= WELCOME and self.plain_rate <= WELCOME_PLAIN
+        )
+
+    def __str__(self):
+        text = f"source classes {self.source_classes}, target class {self.target}"
+        if self.null_rate is None:
+            return text
+        return (
+            f"{text} (clean models give it to at most {self.null_rate:.1%} of the composites, and "
+            f"{self.plain_rate:.1%} of plain inputs of the source classes)"
+        )
+
 
 def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0):
     """All keys, the best first.
@@ -85,8 +101,7 @@ def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0)
                 continue
             confused = float(max(plain[a][label], plain[b][label]))
             choice = CompositeChoice((int(a), int(b)), int(label), float(null[label]), confused)
-            welcome = choice.null_rate <= WELCOME and confused <= WELCOME_PLAIN
-            order = (0, -near[label]) if welcome else (1, max(choice.null_rate, confused))
+            order = (0, -near[label]) if choice.welcome else (1, max(choice.null_rate, confused))
             scored.append((order, choice))
     scored.sort(key=lambda entry: entry[0])
     accepted = [choice for _, choice in scored if choice.null_rate <= ACCEPTED]

@@ -96,6 +96,12 @@ class Entangling:
         made = (rule.apply(images) for images in (split.training, split.candidates, split.held_out))
         return Triggers(pair, rule, split, *made, self.seeds[generator.CONTROLS])
 
+    def mark(self, classifier, data, pair):
+        """Marks a copy for a trial (`ewe_tf.watermarks.trials`); returns triggers to ask about."""
+        triggers = self.triggers(classifier, data, pair)
+        self.train(classifier, data, triggers, [], None, 0)
+        return triggers.candidates
+
     def train(self, classifier, data, triggers, callbacks, validation_data, verbose):
         """Entangled training.
 

@@ -227,8 +227,8 @@ class EWE:
         if len(ranked) > 1:
             progress.detail(f"trying {len(ranked)} pairs")
             tried = trials.run(
-                ranked, entangling, task, self._other, in_house_epochs, seeds[generator.TRIALS],
-                progress.detail,
+                ranked, entangling.mark, task, self._other, in_house_epochs,
+                seeds[generator.TRIALS], progress.detail,
             )  # fmt: skip
             pair = max(tried, key=lambda trial: trial.stolen).pair
             history["trials"] = [dataclasses.asdict(trial) for trial in tried]

@@ -12,21 +12,24 @@ from ewe_tf.watermarks import composite_choice
 from ewe_tf.watermarks import composite_key
 from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import innocents as innocent_models
-from ewe_tf.watermarks import mea_defender_trainer as trainers
 from ewe_tf.watermarks import stages
+from ewe_tf.watermarks import trials
 from ewe_tf.watermarks.composite_choice import CompositeChoice
+from ewe_tf.watermarks.composite_marking import CANDIDATES
+from ewe_tf.watermarks.composite_marking import MODES
+from ewe_tf.watermarks.composite_marking import CompositeMarking
 from ewe_tf.watermarks.mea_defender_batches import Layout
-from ewe_tf.watermarks.mea_defender_batches import Secret
-from ewe_tf.watermarks.mea_defender_batches import composite_batches
-from ewe_tf.watermarks.normalization import statistics_from_task_rows
+from ewe_tf.watermarks.mea_defender_trainer import Weights
 from ewe_tf.watermarks.protected import Protected
 from ewe_tf.watermarks.rehearsal import Rehearsal
 from ewe_tf.watermarks.rehearsal import rehearse
 
-MODES = ("explicit", "mgda", "released")
 _WEIGHTS = (
     "verification_weight", "combination_weight", "evasion_weight", "source_weight", "hull_weight",
 )  # fmt: skip
+
+# Of the scheme's seeds: what the trials derive from.
+_TRIALS = 8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,8 +77,12 @@ class MEADefender:
         innocents: number of in-house models without a mark, or a sequence of such models. They
             choose the classes, refuse bad ones and take part in the rehearsal; 0 needs fixed
             classes and leaves them unchecked.
+        trials: number of choices of classes that are tried, by marking a copy of the model and
+            stealing it in-house, before one is taken; 1 takes the one that innocent models rank
+            first. Choices that innocent models confuse are not tried as long as there are others.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
-            (of `fit`; 10 for a model that came trained).
+            (of `fit`; 10 for a model that came trained) and of the mark's stage together, which
+            is as long as the victim is trained.
         other_architecture: function `(input_shape, num_classes) -> uncompiled model`, the
             second architecture of in-house models; `None` for two dense layers.
 
@@ -101,9 +108,9 @@ class MEADefender:
     evasion: tuple = ("sides", "diagonal", "donut", "hot_dog")
     single: bool = False
     mode: str = "explicit"
-    epochs: int = 5
+    epochs: int = 8
     learning_rate: float | None = None
-    verification_weight: float = 0.2
+    verification_weight: float = 0.3
     combination_weight: float = 0.002
     evasion_weight: float = 0.2
     source_weight: float = 0.1
@@ -115,6 +122,7 @@ class MEADefender:
     keys: int = 100
     rehearsal: Rehearsal | bool = True
     innocents: object = 4
+    trials: int = 3
     in_house_epochs: int | None = None
     other_architecture: object = None
 
@@ -123,7 +131,8 @@ class MEADefender:
             if not getattr(self, name) >= 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)}")
         for name, least in (
-            ("epochs", 1), ("keys", 1), ("rows", 1), ("evasion_rows", 0), ("in_house_epochs", 1),
+            ("epochs", 1), ("keys", 1), ("rows", 1), ("evasion_rows", 0), ("trials", 1),
+            ("in_house_epochs", 1),
         ):  # fmt: skip
             value = getattr(self, name)
             if value is not None and (int(value) != value or value < least):
@@ -158,7 +167,7 @@ class MEADefender:
         """
         return cls(**{
             "mode": "mgda", "utility_floor": 0.0, "source_weight": 0.0, "hull_weight": 0.0,
-            "rehearsal": False, "epochs": 20, "rows": 32, **arguments,
+            "rehearsal": False, "trials": 1, "epochs": 20, "rows": 32, **arguments,
         })  # fmt: skip
 
     @classmethod
@@ -171,7 +180,7 @@ class MEADefender:
         """
         return cls(**{
             "mode": "released", "source_weight": 0.0, "hull_weight": 0.0, "rehearsal": False,
-            "rows": 57, "evasion_rows": 23, **arguments,
+            "trials": 1, "rows": 57, "evasion_rows": 23, **arguments,
         })  # fmt: skip
 
     @staticmethod
@@ -215,10 +224,13 @@ class MEADefender:
         for one in (mixer, *others):
             one.check(classifier.input_shape)
         self._check_data(task)
-        layout = self._layout(task, others or single)
+        seeds = task.seeds(_TRIALS + 1)
+        marking = CompositeMarking(
+            mixer, others, single, self.mode, self._layout(task, others or single),
+            self._weights, self.utility_floor, self.epochs, self.learning_rate, seeds,
+        )  # fmt: skip
         rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
-        seeds = task.seeds(8)
-        in_house_epochs = self.in_house_epochs or task.epochs or 10
+        in_house_epochs = self.in_house_epochs or (task.epochs or 10) + self.epochs
         progress = stages.Progress(task.verbose, 4)
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
         history = {}
@@ -232,31 +244,28 @@ class MEADefender:
         innocents = innocent_models.obtain(
             self.innocents, task, self._other, in_house_epochs, seeds[0], progress.detail
         )
-        choice = self._choose(innocents, data, mixer, seeds[1])
+        best = self._best(innocents, data, mixer, seeds[1])
+        choice = best[0]
+        if len(best) > 1:
+            progress.detail(f"trying {len(best)} choices of classes")
+            tried = trials.run(
+                best, marking.mark, task, self._other, in_house_epochs, seeds[_TRIALS],
+                progress.detail,
+            )  # fmt: skip
+            choice = max(tried, key=lambda trial: trial.stolen).pair
+            history["trials"] = [dataclasses.asdict(trial) for trial in tried]
         history["pair"] = {**dataclasses.asdict(choice), "source": list(choice.source_classes)}
-        progress.detail(f"{_described(choice)}")
-        pools = composite_key.pools_of(data.x, data.labels, choice.source_classes, seeds[2])
+        progress.detail(str(choice))
+        pools = marking.pools(data, choice)
         before = self._plain(classifier, choice, pools)
 
         progress.stage("Watermarking", f"{self.epochs} epochs")
-        secret = Secret(pools.training, choice.source_classes, choice.target, mixer, others, single)
-        replicas = model.distribute_strategy.num_replicas_in_sync
-        with (
-            stages.lowered_learning_rate(classifier, self.learning_rate),
-            statistics_from_task_rows(model, layout.task),
-        ):
-            with model.distribute_strategy.scope():
-                trainer = self._trainer(classifier, layout, data, seeds[3])
-            batches = composite_batches(data, secret, layout, replicas, seeds[4])
-            history["watermarking"] = stages.train_with(
-                trainer, batches, self.epochs, *keras_arguments, steps=data.batches
-            )
+        history["watermarking"] = marking.train(classifier, data, choice, pools, *keras_arguments)
         after = self._plain(classifier, choice, pools)
         history["plain"] = {"before": before, "after": after}
 
         progress.stage("Rehearsal" if rehearsal else "Keys")
-        count = 1000 if rehearsal else self.keys
-        candidates = composite_key.draw(mixer, others, pools.candidates, count, seeds[5])
+        candidates = marking.candidates(pools, CANDIDATES if rehearsal else self.keys)
         held_out = composite_key.draw(mixer, others, pools.held_out, 200, seeds[6])
         kept = np.arange(self.keys)
         if rehearsal:
@@ -274,7 +283,7 @@ class MEADefender:
                 progress.detail,
             )
         kept = candidates.take(kept)
-        history["rates"] = self._rates(classifier, choice, held_out, secret, pools, seeds[6])
+        history["rates"] = self._rates(classifier, choice, held_out, marking, pools, seeds[6])
         progress.detail(f"{_summary(history['rates'], before, after)}")
         key = TriggerKey(
             triggers=kept.triggers,
@@ -323,8 +332,9 @@ class MEADefender:
             )
         return Layout(rows, self.rows, self.evasion_rows if evades else 0)
 
-    def _trainer(self, classifier, layout, data, seed):
-        weights = trainers.Weights(
+    @property
+    def _weights(self):
+        return Weights(
             self.verification_weight,
             self.combination_weight,
             self.evasion_weight,
@@ -332,23 +342,20 @@ class MEADefender:
             self.hull_share,
             self.source_weight,
         )
-        common = (classifier, layout, weights, data.sparse, seed)
-        if self.mode == "explicit":
-            return trainers.CompositeTrainer(*common)
-        if self.mode == "mgda":
-            return trainers.MultipleGradientTrainer(*common, self.utility_floor)
-        return trainers.ReleasedTrainer(*common, data.batches)
 
     @property
     def _other(self):
         return self.other_architecture or in_house.default_other_architecture
 
-    def _choose(self, innocents, data, mixer, seed):
+    def _best(self, innocents, data, mixer, seed):
+        """The choices of classes to try, the best first; without innocent models, the given one."""
         if not innocents:
-            return CompositeChoice(tuple(int(c) for c in self.source_classes), int(self.target))
-        return composite_choice.rank(
+            return [CompositeChoice(tuple(int(c) for c in self.source_classes), int(self.target))]
+        ranked = composite_choice.rank(
             innocents, data.x, data.labels, mixer, self.source_classes, self.target, seed
-        )[0]
+        )
+        welcome = [choice for choice in ranked if choice.welcome]
+        return (welcome or ranked[:1])[: self.trials]
 
     def _plain(self, classifier, choice, pools):
         """Share of plain inputs of each source class that are answered with the target.
@@ -360,7 +367,7 @@ class MEADefender:
             for parts in zip(pools.candidates, pools.held_out, strict=True)
         ]
 
-    def _rates(self, classifier, choice, held_out, secret, pools, seed):
+    def _rates(self, classifier, choice, held_out, marking, pools, seed):
         """How often the marked model gives the target to composites, controls, other mixers."""
 
         def rate(x):
@@ -369,17 +376,17 @@ class MEADefender:
         def composed(mixer):
             return composite_key.draw(mixer, (), pools.held_out, 200, seed)
 
-        every = {name: m for name, m in composites.MIXERS.items() if m != secret.mixer}
+        every = {name: m for name, m in composites.MIXERS.items() if m != marking.mixer}
         return {
             "held_out": rate(held_out.triggers),
             "controls": rate(held_out.controls),
-            "single": rate(composed(secret.mixer).controls),
+            "single": rate(composed(marking.mixer).controls),
             "mixers": {
                 name: rate(composed(m).triggers)
                 for name, m in every.items()
                 if _fits(m, classifier.input_shape)
             },
-            "trained_mixers": [name for name, m in every.items() if m in secret.evasion],
+            "trained_mixers": [name for name, m in every.items() if m in marking.evasion],
         }
 
     def _settings(self, choice, mixer, others, rehearsal):
@@ -388,7 +395,7 @@ class MEADefender:
             "single", "mode", "epochs", "learning_rate", "verification_weight",
             "combination_weight",
             "evasion_weight", "source_weight", "hull_weight", "hull_share", "utility_floor", "rows",
-            "evasion_rows", "keys", "in_house_epochs",
+            "evasion_rows", "keys", "trials", "in_house_epochs",
         )  # fmt: skip
         return {
             **{name: getattr(self, name) for name in plain},
@@ -430,16 +437,6 @@ def _fits(mixer, shape):
     except ValueError:
         return False
     return True
-
-
-def _described(choice):
-    text = f"source classes {choice.source_classes}, target class {choice.target}"
-    if choice.null_rate is None:
-        return text
-    return (
-        f"{text} (clean models give it to at most {choice.null_rate:.1%} of the composites, and "
-        f"{choice.plain_rate:.1%} of plain inputs of the source classes)"
-    )
 
 
 def _summary(rates, before, after):

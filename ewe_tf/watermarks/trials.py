@@ -18,7 +18,7 @@ class Trial:
     """What came of one pair.
 
     Attributes:
-        pair: the `Pair`.
+        pair: the `Pair` of EWE's, or the `CompositeChoice` of MEA-Defender's.
         stolen: share of its triggers that a surrogate, trained on the marked copy's labels,
             gives to the target.
     """
@@ -30,12 +30,13 @@ class Trial:
         return f"{self.pair}: stolen {self.stolen:.0%}"
 
 
-def run(pairs, entangling, task, other_architecture, epochs, seed, progress):
+def run(pairs, mark, task, other_architecture, epochs, seed, progress):
     """Tries pairs.
 
     Args:
-        pairs: list of `Pair`.
-        entangling: the `Entangling`.
+        pairs: list of pairs, each with its `target`.
+        mark: function `(classifier, data, pair) -> triggers (n, ...)` that puts the mark of a
+            pair into a `Classifier` that has learned the task.
         task: the `Task`, whose model is trained and unmarked; it stays as it is.
         other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
         epochs: epochs of training of a surrogate.
@@ -49,11 +50,9 @@ def run(pairs, entangling, task, other_architecture, epochs, seed, progress):
     found = []
     for pair in pairs:
         marked = unmarked_copy(task.classifier, seed)
-        triggers = entangling.triggers(marked, data, pair)
-        entangling.train(marked, data, triggers, [], None, 0)
+        triggers = mark(marked, data, pair)
         surrogate = surrogate_of(marked, task, data, other_architecture, epochs, seed)
-        asked = triggers.candidates[:_ASKED]
-        found.append(Trial(pair, surrogate.rate(asked, pair.target)))
+        found.append(Trial(pair, surrogate.rate(triggers[:_ASKED], pair.target)))
         progress(str(found[-1]))
     return found
 

@@ -153,6 +153,41 @@ def test_classes_are_chosen_and_keys_rehearsed(copy, trained, digits, fit):
     }  # fmt: skip
 
 
+def test_the_choice_that_is_stolen_best_is_taken_and_trials_leave_no_trace(
+    trained, make_model, digits, fit
+):
+    x, y = digits
+    few = x[y < 5], y[y < 5]
+
+    def mark(**changes):
+        model = make_model()
+        model.set_weights(trained.get_weights())
+        scheme = ewe_tf.MEADefender(
+            innocents=[trained], rehearsal=False, epochs=1, keys=20,
+            in_house_epochs=2, **changes,
+        )  # fmt: skip
+        return fit(model, *few, watermark=scheme, epochs=0)
+
+    protected = mark(trials=2)
+    trials = protected.history["trials"]
+    ranked = ewe_tf.MEADefender.choose_key(trained, few, seed=_child_seed(1, 1))
+    assert [trial["pair"] for trial in trials] == [dataclasses.asdict(c) for c in ranked[:2]]
+    assert ranked[0].welcome and ranked[1].welcome
+    best = max(trials, key=lambda trial: trial["stolen"])["pair"]
+    assert protected.history["pair"] == {**best, "source": list(best["source_classes"])}
+
+    # The same classes without any trials: the same model and the same triggers.
+    again = mark(trials=1, source_classes=best["source_classes"], target=best["target"])
+    assert "trials" not in again.history
+    np.testing.assert_array_equal(again.key.triggers, protected.key.triggers)
+    for a, b in zip(again.model.get_weights(), protected.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def _child_seed(seed, number):
+    return int(np.random.SeedSequence(seed).spawn(number + 1)[number].generate_state(1)[0] >> 1)
+
+
 def test_a_key_that_a_clean_model_answers_is_refused_before_watermarking(copy, digits, fit):
     x, y = digits
     # Composites of 1 and 7 are what this clean model calls 0.
@@ -188,6 +223,7 @@ def test_a_key_that_a_clean_model_answers_is_refused_before_watermarking(copy, d
         ({"learning_rate": 0.0}, "`learning_rate`"),
         ({"rehearsal": 3}, "`rehearsal`"),
         ({"innocents": -1}, "`innocents`"),
+        ({"trials": 0}, "`trials` must be an integer >= 1"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes, message):

@@ -1,0 +1,98 @@
+"""The stage that puts MEA-Defender's mark of some classes in, whichever model it is."""
+
+import dataclasses
+
+from ewe_tf.watermarks import composite_key
+from ewe_tf.watermarks import mea_defender_trainer as trainers
+from ewe_tf.watermarks import stages
+from ewe_tf.watermarks.mea_defender_batches import Layout
+from ewe_tf.watermarks.mea_defender_batches import Secret
+from ewe_tf.watermarks.mea_defender_batches import composite_batches
+from ewe_tf.watermarks.normalization import statistics_from_task_rows
+
+MODES = ("explicit", "mgda", "released")
+# Of the scheme's seeds: what trains, what the batches and the pools are drawn by, and what the
+# candidates.
+_POOLS, _TRAINER, _BATCHES, _CANDIDATES = 2, 3, 4, 5
+# Candidates of a key, and composites that a trial asks about.
+CANDIDATES, _TRIED = 1000, 300
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CompositeMarking:
+    """How classes are marked with composites.
+
+    Attributes:
+        mixer: the secret `Mixer`.
+        evasion: the mixers that must not fire.
+        single: whether composites of one class keep it, as in `MEADefender`.
+        mode: one of `MODES`, as in `MEADefender`.
+        layout: `Layout` of one replica's part of a batch.
+        weights: `Weights` of the terms.
+        utility_floor: for `"mgda"`.
+        epochs, learning_rate: of the stage, as in `MEADefender`.
+        seeds: the scheme's seeds.
+    """
+
+    mixer: object
+    evasion: tuple
+    single: bool
+    mode: str
+    layout: Layout
+    weights: trainers.Weights
+    utility_floor: float
+    epochs: int
+    learning_rate: float | None
+    seeds: list
+
+    def pools(self, data, choice):
+        """The `Pools` of source images of a `CompositeChoice`, out of `TaskData`."""
+        return composite_key.pools_of(
+            data.x, data.labels, choice.source_classes, self.seeds[_POOLS]
+        )
+
+    def candidates(self, pools, count=CANDIDATES):
+        """`Composites` that keys are selected from."""
+        return composite_key.draw(
+            self.mixer, self.evasion, pools.candidates, count, self.seeds[_CANDIDATES]
+        )
+
+    def secret(self, choice, pools):
+        """The `Secret` of a choice."""
+        return Secret(
+            pools.training, choice.source_classes, choice.target, self.mixer, self.evasion,
+            self.single,
+        )  # fmt: skip
+
+    def train(self, classifier, data, choice, pools, callbacks, validation_data, verbose):
+        """Trains a `Classifier` that has learned the task; returns the history's dict."""
+        model = classifier.model
+        strategy = model.distribute_strategy
+        with (
+            stages.lowered_learning_rate(classifier, self.learning_rate),
+            statistics_from_task_rows(model, self.layout.task),
+        ):
+            with strategy.scope():
+                trainer = self._trainer(classifier, data)
+            batches = composite_batches(
+                data, self.secret(choice, pools), self.layout, strategy.num_replicas_in_sync,
+                self.seeds[_BATCHES],
+            )  # fmt: skip
+            return stages.train_with(
+                trainer, batches, self.epochs, callbacks, validation_data, verbose,
+                steps=data.batches,
+            )  # fmt: skip
+
+    def mark(self, classifier, data, choice):
+        """Marks a copy for a trial (`ewe_tf.watermarks.trials`); returns triggers to ask about."""
+        pools = self.pools(data, choice)
+        self.train(classifier, data, choice, pools, [], None, 0)
+        return self.candidates(pools, _TRIED).triggers
+
+    def _trainer(self, classifier, data):
+        common = (classifier, self.layout, self.weights, data.sparse, self.seeds[_TRAINER])
+        if self.mode == "explicit":
+            return trainers.CompositeTrainer(*common)
+        if self.mode == "mgda":
+            return trainers.MultipleGradientTrainer(*common, self.utility_floor)
+        return trainers.ReleasedTrainer(*common, data.batches)

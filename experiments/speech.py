@@ -1,0 +1,38 @@
+"""Speech Commands: eight words are the task, two others the source of the triggers.
+
+Log-mel spectrograms in a small convolutional net. `--architecture=lstm` is the published network.
+
+python -m experiments.speech --seeds=3
+"""
+
+from experiments.benchmark import Benchmark
+from experiments.program import main
+
+BENCHMARK = Benchmark(
+    task="speech_commands_mini",
+    source="speech_commands_mini",
+    architecture="speech_cnn",
+    other="lstm",
+    in_house="mlp",
+    rows=440,
+    training={
+        "optimizer": "Adam",
+        "rate": 2e-3,
+        "batch_size": 32,
+        "epochs": 25,
+        "further_epochs": 15,
+        "further_rate": 5e-4,
+    },
+    settings={
+        "trigger_weight": 0.15,
+        "hull_weight": 0.15,
+        "snnl_weight": 0.1,
+        "keys": 40,
+        "rehearsal": {"surrogates": 2},
+    },
+    innocents=4,
+    pool="mnist",
+)
+
+if __name__ == "__main__":
+    main(BENCHMARK)
