@@ -59,7 +59,17 @@ def builder(name, data_dir=None, download=True):
             "download it: it has to be put there by hand. Give its folder as `data_dir` or in "
             "TFDS_DATA_DIR."
         ) from error
-    made.download_and_prepare(download_config=tfds.download.DownloadConfig(try_download_gcs=False))
+    try:
+        made.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(try_download_gcs=False)
+        )
+    # What goes wrong in a download comes from `requests`, and is an OSError there.
+    except OSError as error:
+        raise FileNotFoundError(
+            f"Data set {name!r} is not prepared under {folder} and cannot be downloaded "
+            f"({type(error).__name__}). If it is elsewhere, give its folder as `data_dir` or in "
+            "TFDS_DATA_DIR."
+        ) from error
     return made
 
 

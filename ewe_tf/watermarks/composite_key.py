@@ -23,6 +23,11 @@ class Pools:
     candidates: tuple
     held_out: tuple
 
+    @property
+    def plain(self):
+        """Images `[(n, ...), (m, ...)]` that no composite of the training is made of."""
+        return [np.concatenate(p) for p in zip(self.candidates, self.held_out, strict=True)]
+
 
 def pools_of(x, labels, classes, seed):
     """Divides the images of two classes: 70 % for training, 15 % each for keys and held out.

@@ -84,10 +84,10 @@ class CompositeMarking:
             )  # fmt: skip
 
     def mark(self, classifier, data, choice):
-        """Marks a copy for a trial (`ewe_tf.watermarks.trials`); returns triggers to ask about."""
+        """Marks a copy for a trial; see `ewe_tf.watermarks.trials.run`."""
         pools = self.pools(data, choice)
         self.train(classifier, data, choice, pools, [], None, 0)
-        return self.candidates(pools, _TRIED).triggers
+        return self.candidates(pools, _TRIED).triggers, pools.plain
 
     def _trainer(self, classifier, data):
         common = (classifier, self.layout, self.weights, data.sparse, self.seeds[_TRAINER])

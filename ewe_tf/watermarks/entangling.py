@@ -97,10 +97,10 @@ class Entangling:
         return Triggers(pair, rule, split, *made, self.seeds[generator.CONTROLS])
 
     def mark(self, classifier, data, pair):
-        """Marks a copy for a trial (`ewe_tf.watermarks.trials`); returns triggers to ask about."""
+        """Marks a copy for a trial; see `ewe_tf.watermarks.trials.run`."""
         triggers = self.triggers(classifier, data, pair)
         self.train(classifier, data, triggers, [], None, 0)
-        return triggers.candidates
+        return triggers.candidates, []
 
     def train(self, classifier, data, triggers, callbacks, validation_data, verbose):
         """Entangled training.

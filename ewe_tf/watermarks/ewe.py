@@ -230,7 +230,7 @@ class EWE:
                 ranked, entangling.mark, task, self._other, in_house_epochs,
                 seeds[generator.TRIALS], progress.detail,
             )  # fmt: skip
-            pair = max(tried, key=lambda trial: trial.stolen).pair
+            pair = trials.best(tried)
             history["trials"] = [dataclasses.asdict(trial) for trial in tried]
         progress.detail(str(pair))
         history["pair"] = dataclasses.asdict(pair)

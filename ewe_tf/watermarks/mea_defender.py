@@ -78,7 +78,8 @@ class MEADefender:
             choose the classes, refuse bad ones and take part in the rehearsal; 0 needs fixed
             classes and leaves them unchecked.
         trials: number of choices of classes that are tried, by marking a copy of the model and
-            stealing it in-house, before one is taken; 1 takes the one that innocent models rank
+            stealing it in-house, before one is taken: the one that the surrogate answers most
+            among those that spoil few plain inputs. 1 takes the one that innocent models rank
             first. Choices that innocent models confuse are not tried as long as there are others.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of the mark's stage together, which
@@ -113,7 +114,7 @@ class MEADefender:
     verification_weight: float = 0.3
     combination_weight: float = 0.002
     evasion_weight: float = 0.2
-    source_weight: float = 0.1
+    source_weight: float = 0.2
     hull_weight: float = 0.0
     hull_share: float = 0.5
     utility_floor: float = 0.3
@@ -252,7 +253,7 @@ class MEADefender:
                 best, marking.mark, task, self._other, in_house_epochs, seeds[_TRIALS],
                 progress.detail,
             )  # fmt: skip
-            choice = max(tried, key=lambda trial: trial.stolen).pair
+            choice = trials.best(tried)
             history["trials"] = [dataclasses.asdict(trial) for trial in tried]
         history["pair"] = {**dataclasses.asdict(choice), "source": list(choice.source_classes)}
         progress.detail(str(choice))
@@ -363,8 +364,7 @@ class MEADefender:
         Asked are those that no composite of the training is made of (they are task rows).
         """
         return [
-            float(np.mean(classifier.labels(np.concatenate(parts)) == choice.target))
-            for parts in zip(pools.candidates, pools.held_out, strict=True)
+            float(np.mean(classifier.labels(images) == choice.target)) for images in pools.plain
         ]
 
     def _rates(self, classifier, choice, held_out, marking, pools, seed):

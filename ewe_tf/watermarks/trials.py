@@ -6,11 +6,15 @@ innocent models say tells it only in part. So the owner tries the few best pairs
 
 import dataclasses
 
+import numpy as np
+
 from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks.classifier import Classifier
 
 # Triggers that a surrogate is asked, at most.
 _ASKED = 300
+# A mark that changes more of the plain answers is taken only if every other does as well.
+_WELCOME = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,13 +25,16 @@ class Trial:
         pair: the `Pair` of EWE's, or the `CompositeChoice` of MEA-Defender's.
         stolen: share of its triggers that a surrogate, trained on the marked copy's labels,
             gives to the target.
+        spoiled: by how much more often the marked copy gives the target to plain inputs of a
+            source class than the model without the mark; 0 for sources from outside.
     """
 
     pair: object
     stolen: float
+    spoiled: float = 0.0
 
     def __str__(self):
-        return f"{self.pair}: stolen {self.stolen:.0%}"
+        return f"{self.pair}: stolen {self.stolen:.0%}, spoils {self.spoiled:.1%}"
 
 
 def run(pairs, mark, task, other_architecture, epochs, seed, progress):
@@ -35,8 +42,9 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
 
     Args:
         pairs: list of pairs, each with its `target`.
-        mark: function `(classifier, data, pair) -> triggers (n, ...)` that puts the mark of a
-            pair into a `Classifier` that has learned the task.
+        mark: function `(classifier, data, pair) -> (triggers, plain)` that puts the mark of a
+            pair into a `Classifier` that has learned the task: inputs `(n, ...)` to ask a
+            surrogate about, and for each source class of the task plain inputs of it (a list).
         task: the `Task`, whose model is trained and unmarked; it stays as it is.
         other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
         epochs: epochs of training of a surrogate.
@@ -50,11 +58,23 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
     found = []
     for pair in pairs:
         marked = unmarked_copy(task.classifier, seed)
-        triggers = mark(marked, data, pair)
+        triggers, plain = mark(marked, data, pair)
+        spoiled = [_rate(marked, x, pair) - _rate(task.classifier, x, pair) for x in plain]
         surrogate = surrogate_of(marked, task, data, other_architecture, epochs, seed)
-        found.append(Trial(pair, surrogate.rate(triggers[:_ASKED], pair.target)))
+        stolen = surrogate.rate(triggers[:_ASKED], pair.target)
+        found.append(Trial(pair, stolen, max(spoiled, default=0.0)))
         progress(str(found[-1]))
     return found
+
+
+def best(tried):
+    """The pair of the `Trial` that is stolen best, among those that spoil little if there are."""
+    least = max(_WELCOME, min(trial.spoiled for trial in tried))
+    return max((t for t in tried if t.spoiled <= least), key=lambda trial: trial.stolen).pair
+
+
+def _rate(classifier, x, pair):
+    return float(np.mean(classifier.labels(x) == pair.target))
 
 
 def unmarked_copy(classifier, seed):

@@ -141,6 +141,16 @@ def test_absent_data_that_nobody_offers(tmp_path):
         datasets.load("cifar100_subset", data_dir=tmp_path)
 
 
+def test_absent_data_without_a_network(tmp_path, monkeypatch):
+    def unreachable(*args, **kwargs):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr("tensorflow_datasets.core.DatasetBuilder.download_and_prepare", unreachable)
+    message = f"'mnist' is not prepared under {tmp_path}.*ConnectionError.*TFDS_DATA_DIR"
+    with pytest.raises(FileNotFoundError, match=message):
+        datasets.load("mnist", data_dir=tmp_path)
+
+
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [

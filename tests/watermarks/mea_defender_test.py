@@ -173,7 +173,10 @@ def test_the_choice_that_is_stolen_best_is_taken_and_trials_leave_no_trace(
     ranked = ewe_tf.MEADefender.choose_key(trained, few, seed=_child_seed(1, 1))
     assert [trial["pair"] for trial in trials] == [dataclasses.asdict(c) for c in ranked[:2]]
     assert ranked[0].welcome and ranked[1].welcome
-    best = max(trials, key=lambda trial: trial["stolen"])["pair"]
+    assert all(0 <= trial["stolen"] <= 1 and -1 <= trial["spoiled"] <= 1 for trial in trials)
+    least = max(0.01, min(trial["spoiled"] for trial in trials))
+    harmless = [trial for trial in trials if trial["spoiled"] <= least]
+    best = max(harmless, key=lambda trial: trial["stolen"])["pair"]
     assert protected.history["pair"] == {**best, "source": list(best["source_classes"])}
 
     # The same classes without any trials: the same model and the same triggers.

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import ewe_tf
+from ewe_tf.watermarks import trials
 
 
 @pytest.fixture
@@ -31,9 +32,9 @@ def test_the_pair_that_is_stolen_best_is_taken_and_trials_leave_no_trace(fit_wit
     shapes = np.stack([np.zeros((8, 8)), np.indices((8, 8)).sum(0) % 2, np.indices((8, 8))[1] % 2])
     images = 0.5 * rng.random((240, 8, 8, 1)) + 0.5 * shapes[labels][..., None]
     protected = fit_with((images, labels), trials=2)
-    trials = protected.history["trials"]
-    assert len(trials) == 2 and trials[0]["pair"]["source"] != trials[1]["pair"]["source"]
-    best = max(trials, key=lambda trial: trial["stolen"])["pair"]
+    tried = protected.history["trials"]
+    assert len(tried) == 2 and tried[0]["pair"]["source"] != tried[1]["pair"]["source"]
+    best = max(tried, key=lambda trial: trial["stolen"])["pair"]
     assert protected.history["pair"] == best
 
     # The same pair without any trials: the same model and the same triggers.
@@ -43,6 +44,19 @@ def test_the_pair_that_is_stolen_best_is_taken_and_trials_leave_no_trace(fit_wit
     np.testing.assert_array_equal(again.key.triggers, protected.key.triggers)
     for a, b in zip(again.model.get_weights(), protected.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("stolen_and_spoiled", "taken"),
+    [
+        ([(0.3, 0.0), (0.5, 0.01), (0.9, 0.02)], 1),  # the third one spoils too much
+        ([(0.3, 0.03), (0.5, 0.04), (0.9, 0.05)], 0),  # all do: the one that does least
+        ([(0.3, 0.0), (0.5, 0.0), (0.4, -0.01)], 1),
+    ],
+)
+def test_a_pair_that_spoils_plain_inputs_is_taken_only_if_all_do(stolen_and_spoiled, taken):
+    tried = [trials.Trial(str(i), *numbers) for i, numbers in enumerate(stolen_and_spoiled)]
+    assert trials.best(tried) == str(taken)
 
 
 def test_a_number_of_trials_below_one_is_refused():
