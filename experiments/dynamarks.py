@@ -92,8 +92,8 @@ class Bench:
             "informative": evidence.informative,
             "p_value": evidence.p_value,
             "resigned": evidence.owner.p_value,
-            "hoeffding": evidence.owner.hoeffding,
-            "e_value": float(evidence.e_values[-1]),
+            "rademacher": evidence.owner.rademacher,
+            "log_e_value": float(evidence.log_e_values.max()),
             "clients": {name: test.adjusted for name, test in evidence.clients.items()},
         }
         self.write(record)

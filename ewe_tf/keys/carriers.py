@@ -1,7 +1,8 @@
-"""What a keyed signal in the answers is made of: secret signs or secret phases.
+"""What a keyed signal in the answers is made of: secret signs.
 
-A carrier has one secret for each ordered pair of classes (the class answered, another class).
-All of them are our reconstruction; the paper on DynaMarks does not publish its perturbation.
+A carrier has a sign, or two, for each ordered pair of classes (the class answered, another
+class). All of them are our reconstruction; the paper on DynaMarks does not publish its
+perturbation.
 """
 
 import dataclasses
@@ -44,14 +45,15 @@ class StaticCarrier:
 
 @dataclasses.dataclass(frozen=True)
 class DynamicCarrier:
-    """A secret phase for each ordered pair of classes, over a secret direction in the features.
+    """A wave over the features for each ordered pair of classes, with one of four secret phases.
 
     The tilt of class j in an answer with top class t to input x is
-    `cos(frequency * v . phi(x) + phase[t, j])`, where phi are the standardised features and v
-    a secret unit vector: it changes from input to input, smoothly, so that a copy can learn it.
+    `(a cos(r) - b sin(r)) / sqrt(2)` with `r = frequency * v . phi(x)`, where phi are the
+    standardised features, v a secret unit vector, and a, b the pair's two secret signs: it
+    changes from input to input, smoothly, so that a copy can learn it.
 
     Attributes:
-        num_classes: number of classes.
+        num_classes: number m of classes; there are 2 m (m - 1) signs.
         shared: as for `StaticCarrier`.
         frequency: radians for each standard deviation of the projected features, positive.
     """
@@ -61,12 +63,11 @@ class DynamicCarrier:
     frequency: float = 1.5
 
     def secrets(self, master, client=OWNER, epoch=""):
-        """`(classes, classes)` float32 phases in [0, 2 pi), 0 on the diagonal."""
-        shape = (self.num_classes, self.num_classes)
+        """`(2, classes, classes)` float32 signs a and b, 0 on the diagonals."""
+        shape = (2, self.num_classes, self.num_classes)
 
         def draw(owner):
-            key = derivation.subkey(master, "phases", owner, epoch)
-            return (2 * np.pi * derivation.uniforms(key, shape)).astype(np.float32)
+            return derivation.signs(derivation.subkey(master, "waves", owner, epoch), shape)
 
         return _off_diagonal(_mixed(self, master, draw, client))
 
@@ -93,6 +94,4 @@ def _mixed(carrier, master, draw, client):
 
 
 def _off_diagonal(table):
-    table = table.copy()
-    np.fill_diagonal(table, 0)
-    return table
+    return table * (1 - np.eye(table.shape[-1], dtype=table.dtype))

@@ -133,7 +133,8 @@ def _signatures(probabilities, defense):
                 f"{type(defense).__name__}"
             )
         functions = dict(defense.serving_functions(probabilities))
-    answer = functions.pop("serving_default", probabilities)
+    # Traced and stored once for both signatures.
+    answer = tf.function(functions.pop("serving_default", probabilities))
     label = functions.pop("label", lambda x: _label(answer(x)))
     named = {
         "serving_default": _named(answer, "probabilities"),

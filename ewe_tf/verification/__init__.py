@@ -46,6 +46,7 @@ from ewe_tf.verification.sequential import anytime_bounds
 from ewe_tf.verification.sequential import log_e_value
 from ewe_tf.verification.signal_verdict import SignalVerdict
 from ewe_tf.verification.signal_verdict import verify_signal
+from ewe_tf.verification.signs import chernoff_bound
 from ewe_tf.verification.signs import rademacher_bound
 from ewe_tf.verification.signs import sign_flip_p_value
 from ewe_tf.verification.verdict import Verdict
@@ -74,6 +75,7 @@ __all__ = [
     "binomial_power",
     "calibrate",
     "check_bundle",
+    "chernoff_bound",
     "clopper_pearson",
     "conformal_p_value",
     "critical_hits",

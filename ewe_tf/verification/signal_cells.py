@@ -38,10 +38,7 @@ def residuals(answers, reference):
     victim = _centred(_log(reference), others)
     slope = np.sum(suspect * victim) / max(np.sum(victim**2), 1e-12)
     values = suspect - slope * victim
-    if reference.shape[1] > 2:
-        size = np.sqrt(np.mean(values**2, axis=1, keepdims=True))
-    else:
-        size = np.sqrt(np.mean(values**2))
+    size = np.sqrt(np.mean(values**2, axis=1, keepdims=True))
     # A suspect that says nothing of the other classes has nothing but rounding left here.
     values = np.where(size > 1e-6, values / np.maximum(size, 1e-6), 0)
     return values, np.where(kept, top, -1)
@@ -60,22 +57,23 @@ def static_cells(values, top):
 
 
 def dynamic_cells(values, top, phase):
-    """Component of the residuals at the carrier's frequency, for each pair of classes.
+    """Components of the residuals at the carrier's frequency, for each pair of classes.
 
     Args:
         values, top: from `residuals`.
         phase: `(probes,)` radians: frequency times projected features.
 
     Returns:
-        `(classes, classes)` complex128 Z: with the secret phase theta the pair adds
-        `Re(Z exp(i theta))` to the statistic.
+        `(2, classes, classes)` float64: what a positive sign a, and a positive b, of each pair
+        of classes add to the statistic (`ewe_tf.keys.carriers.DynamicCarrier`).
     """
-    return _by_class(values * np.exp(1j * phase)[:, None], top)
+    waves = np.stack([np.cos(phase), -np.sin(phase)]) / np.sqrt(2)
+    return np.stack([_by_class(values * wave[:, None], top) for wave in waves])
 
 
 def _by_class(values, top):
     classes = values.shape[1]
-    cells = np.zeros((classes, classes), values.dtype)
+    cells = np.zeros((classes, classes))
     for label in range(classes):
         rows = top == label
         cells[label] = values[rows].sum(axis=0) / (rows.sum() + _SHRINKAGE)
@@ -91,11 +89,6 @@ def _log(probabilities):
 
 
 def _centred(logs, others):
-    if logs.shape[1] == 2:
-        # One other class: nothing to centre over, its odds against the top class are the value.
-        odds = np.where(others, logs - logs[:, ::-1], 0)
-        rows = others.any(axis=1)
-        return np.where(others, odds - odds.sum() / max(rows.sum(), 1), 0)
     count = np.maximum(others.sum(axis=1, keepdims=True), 1)
     mean = np.sum(np.where(others, logs, 0), axis=1, keepdims=True) / count
     return np.where(others, logs - mean, 0)

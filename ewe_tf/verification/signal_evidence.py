@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from ewe_tf.verification import resign
 from ewe_tf.verification import signal_cells
+from ewe_tf.verification import signs
+from ewe_tf.verification.multiplicity import holm
+from ewe_tf.verification.sign_bets import SignBets
 
 LABELS_ONLY = (
     "The suspect gave labels only. The signal lies in the probabilities below the top one and "
@@ -27,16 +29,17 @@ class SecretsTest:
         statistic: sum of what the secrets add.
         p_value: exact, by re-keying.
         bound: Chernoff's bound of the p-value, which has no smallest value.
-        hoeffding: the weaker closed bound `exp(-T^2 / (2 sum M^2))`.
+        rademacher: the weaker closed bound `exp(-T^2 / (2 sum M^2))`.
         secrets: number of secrets.
         resamples: fresh keys that `p_value` was computed with.
-        adjusted: `best` times the number of clients tested; `None` outside a test of clients.
+        adjusted: `best` after Holm's correction for the number of clients tested; `None`
+            outside a test of clients.
     """
 
     statistic: float
     p_value: float
     bound: float
-    hoeffding: float
+    rademacher: float
     secrets: int
     resamples: int
     adjusted: float | None = None
@@ -55,10 +58,10 @@ class SignalEvidence:
         informative: whether there can be anything of the signal in these answers.
         reason: why not, or "".
         owner: `SecretsTest` of the secrets that all clients share.
-        clients: dict from name to `SecretsTest` of that client's own secrets, Bonferroni's
+        clients: dict from name to `SecretsTest` of that client's own secrets, Holm's
             correction in `adjusted`.
-        e_values: `(classes,)`: wealth after the probes of each class (in the order of the
-            classes): an anytime-valid form of the owner's test.
+        log_e_values: `(classes,)`: logarithms of the wealth after the probes of each class, in
+            the order of `class_order`: an anytime-valid form of the owner's test.
         probes: number of probes that counted: answered, and with the victim's top class.
     """
 
@@ -66,7 +69,7 @@ class SignalEvidence:
     reason: str
     owner: SecretsTest
     clients: dict
-    e_values: np.ndarray
+    log_e_values: np.ndarray
     probes: int
 
     @property
@@ -101,82 +104,88 @@ def signal_evidence(key, answers, *, clients=(), epoch="", resamples=99_999, see
     values, top = signal_cells.residuals(answers, key.reference)
     if not values.any():
         return _nothing(key, clients, NOTHING_BEYOND)
-    law = "sign" if key.settings["carrier"] == "static" else "phase"
     cells = _cells(key, values, top)
-    pairs = ~np.eye(key.num_classes, dtype=bool)
+    added = _added(key, cells, "", epoch)
     own = key.carrier.own(key.master_bytes)
-    added = _added(key, cells, law, "", epoch)
-
-    def test(contributions, mask, **kwargs):
-        return _test(contributions[mask], np.abs(cells)[mask], law, resamples, seed, **kwargs)
-
     tests = {}
     for name in clients:
-        contributions = _added(key, cells, law, name, epoch)
-        tests[name] = test(contributions, own, tests=len(clients))
-    return SignalEvidence(
-        True,
-        "",
-        test(added, pairs & ~own),
-        tests,
-        _e_values(key, answers, pairs & ~own, law, epoch),
-        int(np.sum(top >= 0)),
-    )
+        added_by_client = _added(key, cells, name, epoch)
+        tests[name] = _test(added_by_client[..., own].ravel(), resamples, seed)
+    adjusted = holm([test.best for test in tests.values()]) if tests else ()
+    for name, p_value in zip(clients, adjusted, strict=True):
+        tests[name] = dataclasses.replace(tests[name], adjusted=float(p_value))
+    owner = _test(added[..., _common(key)].ravel(), resamples, seed)
+    bets = SignBets()
+    blocks = [of_class(key, answers[rows], c, rows, epoch) for c, rows in class_order(key)]
+    wealth = [bets.add(block) for block in blocks]
+    return SignalEvidence(True, "", owner, tests, np.array(wealth), int(np.sum(top >= 0)))
 
 
-def _cells(key, values, top):
+def class_order(key):
+    """The blocks of a sequential verification: `[(class, its probes' row numbers)]`.
+
+    Classes of the undefended model's answers, those with the most probes first; known before
+    the suspect has said anything.
+    """
+    top = np.argmax(key.reference, axis=1)
+    counts = np.bincount(top, minlength=key.num_classes)
+    order = np.argsort(-counts, kind="stable")
+    return [(int(label), np.flatnonzero(top == label)) for label in order]
+
+
+def of_class(key, answers, label, rows, epoch=""):
+    """What the shared secrets of one class add, measured from its own probes alone.
+
+    Args:
+        key: a `SignalKey`.
+        answers: `(len(rows), classes)` probabilities, rows of NaN refused.
+        label, rows: from `class_order`.
+        epoch: epoch of the secrets.
+
+    Returns:
+        `(k,)` float64: one number for each secret, its sign times its measurement.
+    """
+    if not len(rows):
+        return np.zeros(0)
+    values, top = signal_cells.residuals(answers, key.reference[rows])
+    added = _added(key, _cells(key, values, top, rows), "", epoch)
+    return added[..., label, _common(key)[label]].ravel()
+
+
+def _common(key):
+    """`(classes, classes)` bool: pairs whose secrets all clients share."""
+    return ~np.eye(key.num_classes, dtype=bool) & ~key.carrier.own(key.master_bytes)
+
+
+def _cells(key, values, top, rows=slice(None)):
     if key.settings["carrier"] == "static":
         return signal_cells.static_cells(values, top)
     v = key.carrier.direction(key.master_bytes, key.features.shape[1])
-    phase = key.carrier.frequency * (key.features.astype(np.float64) @ v)
+    phase = key.carrier.frequency * (key.features[rows].astype(np.float64) @ v)
     return signal_cells.dynamic_cells(values, top, phase)
 
 
-def _added(key, cells, law, client, epoch):
-    secrets = key.carrier.secrets(key.master_bytes, client, epoch).astype(np.float64)
-    if law == "sign":
-        return secrets * cells
-    return np.real(cells * np.exp(1j * secrets))
+def _added(key, cells, client, epoch):
+    return key.carrier.secrets(key.master_bytes, client, epoch).astype(np.float64) * cells
 
 
-def _test(contributions, magnitudes, law, resamples, seed, tests=None):
-    if not len(magnitudes):
-        return SecretsTest(0.0, 1.0, 1.0, 1.0, 0, resamples, None if tests is None else 1.0)
-    statistic = float(contributions.sum())
-    p_value = resign.resign_p_value(contributions, magnitudes, law, resamples, seed)
-    bound = resign.chernoff_bound(statistic, magnitudes, law)
-    result = SecretsTest(
-        statistic,
-        p_value,
-        bound,
-        resign.hoeffding_bound(statistic, magnitudes),
-        len(magnitudes),
-        resamples,
+def _test(values, resamples, seed):
+    if not values.any():
+        return SecretsTest(0.0, 1.0, 1.0, 1.0, len(values), resamples)
+    return SecretsTest(
+        statistic=float(values.sum()),
+        p_value=signs.sign_flip_p_value(values, resamples, seed),
+        bound=signs.chernoff_bound(values),
+        rademacher=signs.rademacher_bound(values),
+        secrets=len(values),
+        resamples=resamples,
     )
-    if tests is None:
-        return result
-    return dataclasses.replace(result, adjusted=min(1.0, tests * result.best))
-
-
-def _e_values(key, answers, mask, law, epoch):
-    """Class by class, each measured from its own probes alone."""
-    reference_top = np.argmax(key.reference, axis=1)
-    contributions, magnitudes = [], []
-    for label in range(key.num_classes):
-        rows = np.flatnonzero(reference_top == label)
-        values = np.zeros(answers.shape)
-        top = np.full(len(answers), -1)
-        values[rows], top[rows] = signal_cells.residuals(answers[rows], key.reference[rows])
-        cells = _cells(key, values, top)
-        contributions.append(_added(key, cells, law, "", epoch)[label][mask[label]])
-        magnitudes.append(np.abs(cells)[label][mask[label]])
-    return resign.sequential_e_values(contributions, magnitudes, law)
 
 
 def _nothing(key, clients, reason):
     empty = SecretsTest(0.0, 1.0, 1.0, 1.0, 0, 1)
     named = {name: dataclasses.replace(empty, adjusted=1.0) for name in clients}
-    return SignalEvidence(False, reason, empty, named, np.ones(key.num_classes), 0)
+    return SignalEvidence(False, reason, empty, named, np.zeros(key.num_classes), 0)
 
 
 def _check(key, answers, clients):

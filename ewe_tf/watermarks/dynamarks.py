@@ -29,6 +29,7 @@ from ewe_tf.watermarks.keyed_code import KeyedCode
 
 # From here on a packed table of signs is smaller than the operations that unpack it.
 _PACKED_CLASSES = 64
+_FEWEST_SECRETS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,8 +152,12 @@ class DynaMarks:
             raise ValueError("Give `key`, or `probes` and `seed`, not both")
         else:
             self._check_key(key, model)
-        layer, inputs = self._layer(answering, features)
-        outputs = layer(inputs)
+        layer = self._layer(answering.num_classes)
+        probabilities, audit = answering.probabilities, None
+        if self.hard_rate:
+            subkey = derivation.subkey(key.master_bytes, "codes", client, epoch)
+            probabilities, audit = self._flipped(answering, subkey)
+        outputs = layer(probabilities if features is None else [probabilities, features])
         table = key.carrier.secrets(key.master_bytes, client, epoch)
         if features is None:
             layer.set_secrets(table)
@@ -161,10 +166,7 @@ class DynaMarks:
             v = key.carrier.direction(key.master_bytes, len(mean))
             projection = self.frequency * v / deviation
             layer.set_secrets(table, projection, -projection @ mean)
-        name, audit = f"{model.name}_defended", None
-        if self.hard_rate:
-            subkey = derivation.subkey(key.master_bytes, "codes", client, epoch)
-            outputs, audit = self._flipped(answering, outputs, subkey)
+        name = f"{model.name}_defended"
         return Defended(keras.Model(answering.inputs, outputs, name=name), key, audit)
 
     def fit(self, task):
@@ -185,23 +187,24 @@ class DynaMarks:
         defended = self.wrap(task.classifier.model, probes, seed=task.seed)
         return Protected(defended.model, defended.key, {"task": history})
 
-    def _flipped(self, answering, outputs, subkey):
+    def _flipped(self, answering, subkey):
         code = KeyedCode(name="code")
         codes = code(answering.inputs)
         code.set_secret(subkey)
         decision = FlipDecision(self.hard_rate, self.hard_gap, name="decision")
-        decided = decision([answering.probabilities, codes])
-        audit = keras.Model(answering.inputs, decided, name=f"{answering.model.name}_audit")
-        return Flip(name="labels")([outputs, decided]), audit
+        inputs = [answering.probabilities, codes]
+        name = f"{answering.model.name}_audit"
+        audit = keras.Model(answering.inputs, decision(inputs), name=name)
+        return Flip(self.hard_rate, self.hard_gap, name="labels")(inputs), audit
 
-    def _layer(self, answering, features):
+    def _layer(self, classes):
+        few = classes < _PACKED_CLASSES
+        if self.carrier == "dynamic":
+            kind = dynamarks_tilt.DynamicTilt if few else dynamarks_tilt.PackedDynamicTilt
+        else:
+            kind = dynamarks_tilt.StaticTilt if few else dynamarks_tilt.PackedStaticTilt
         limits = (self.strength, self.floor, self.margin, self.max_change)
-        if features is not None:
-            layer = dynamarks_tilt.DynamicTilt(*limits, name="answers")
-            return layer, [answering.probabilities, features]
-        if answering.num_classes < _PACKED_CLASSES:
-            return dynamarks_tilt.StaticTilt(*limits, name="answers"), answering.probabilities
-        return dynamarks_tilt.PackedStaticTilt(*limits, name="answers"), answering.probabilities
+        return kind(*limits, name="answers")
 
     def _make_key(self, answering, features, probes, seed):
         probes = _check_probes(probes, answering)
@@ -242,11 +245,12 @@ class DynaMarks:
         if key is not None and not isinstance(key, SignalKey):
             raise TypeError(f"`key` must be a SignalKey. Received: {type(key).__name__}")
         classes = answering.num_classes
-        if self.carrier == "static" and classes * (classes - 1) < 10:
+        secrets = classes * (classes - 1) * (2 if self.carrier == "dynamic" else 1)
+        if secrets < _FEWEST_SECRETS:
             raise ValueError(
-                f"`carrier='static'` has {classes * (classes - 1)} secret signs for {classes} "
-                f"classes, so no p-value below 2^-{classes * (classes - 1)}. Use "
-                "`carrier='dynamic'`"
+                f"`carrier={self.carrier!r}` has {secrets} secret signs for {classes} classes, so "
+                f"no p-value below 2^-{secrets}. At least {_FEWEST_SECRETS} are needed: 3 classes "
+                "with `carrier='dynamic'`, 4 with 'static'"
             )
 
     def _check_key(self, key, model):

@@ -44,7 +44,8 @@ def marked(key, strength, client="", noise=1.0, seed=2):
         tilt = table[top]
     else:
         v = key.carrier.direction(key.master_bytes, 5)
-        tilt = np.cos(1.5 * (key.features @ v)[:, None] + table[top])
+        r = 1.5 * (key.features @ v)[:, None]
+        tilt = (table[0, top] * np.cos(r) - table[1, top] * np.sin(r)) / np.sqrt(2)
     tilt = np.where(np.arange(CLASSES) == top[:, None], 0, tilt)
     logits = logits + strength * tilt + noise * rng.normal(size=logits.shape)
     return softmax(logits)
@@ -57,7 +58,7 @@ def test_a_marked_suspect_is_found_and_another_key_finds_nothing(carrier):
     evidence = key.evidence(answers, resamples=9999)
     assert evidence.p_value < 1e-6
     assert evidence.owner.p_value == 1e-4
-    assert evidence.e_values[-1] > 1e4
+    assert evidence.log_e_values[-1] > np.log(1e4)
     other = make_key(carrier, seed=9).evidence(answers, resamples=9999)
     assert other.p_value > 1e-3
 
@@ -119,7 +120,9 @@ def test_clients_are_told_apart():
     assert evidence.p_value < 1e-3
     assert evidence.clients["bob"].adjusted < 1e-3
     assert evidence.clients["alice"].adjusted > 1e-2
+    # Holm: the smaller p-value counts twice, the other one once (and not below the first).
     assert evidence.clients["bob"].adjusted == 2 * evidence.clients["bob"].best
+    assert evidence.clients["alice"].adjusted == evidence.clients["alice"].best
 
 
 def test_clients_of_a_key_that_does_not_tell_them_apart():
@@ -138,6 +141,15 @@ def test_residuals_of_the_victim_itself_are_nothing():
     values, top = signal_cells.residuals(np.sqrt(reference), reference)
     np.testing.assert_allclose(values, 0)
     np.testing.assert_array_equal(top, reference.argmax(axis=1))
+
+
+def test_dynamic_cells_by_hand():
+    values = np.array([[0, 2.0, 4.0], [0, 4.0, 2.0], [1.0, 0, 3.0]])
+    cells = signal_cells.dynamic_cells(values, np.array([0, 0, -1]), np.array([0, np.pi / 2, 1]))
+    root = np.sqrt(2)
+    np.testing.assert_allclose(cells[0, 0] * root, [0, 2 / 7, 4 / 7], atol=1e-12)
+    np.testing.assert_allclose(cells[1, 0] * root, [0, -4 / 7, -2 / 7], atol=1e-12)
+    assert not cells[:, 1:].any()
 
 
 def test_static_cells_by_hand():

@@ -4,6 +4,7 @@ import math
 import numpy as np
 import pytest
 
+from ewe_tf.verification import chernoff_bound
 from ewe_tf.verification import rademacher_bound
 from ewe_tf.verification import sign_flip_p_value
 
@@ -51,3 +52,22 @@ def test_impossible_arguments_are_refused():
         sign_flip_p_value([1.0], resamples=0)
     with pytest.raises(ValueError, match="`values` must hold"):
         rademacher_bound([])
+
+
+def test_bounds_lie_above_the_p_value_and_in_order():
+    magnitudes = np.random.default_rng(3).exponential(size=15)
+    keys = 2.0 * ((np.arange(2**15)[:, None] >> np.arange(15)) & 1) - 1
+    for key in (keys[100], np.ones(15), np.where(np.arange(15) < 4, -1, 1)):
+        values = key * magnitudes
+        p = np.mean(keys @ magnitudes >= values.sum() - 1e-9)
+        chernoff = chernoff_bound(values)
+        assert p * (1 - 1e-9) <= chernoff <= rademacher_bound(values)
+
+
+def test_chernoff_of_unanimous_equal_signs_is_the_exact_p_value():
+    # All n coins agree: the best exponential bound of 2^-n is 2^-n itself.
+    assert chernoff_bound(np.ones(20)) == pytest.approx(2.0**-20, rel=1e-3)
+
+
+def test_chernoff_of_no_agreement_is_no_evidence():
+    assert chernoff_bound([-1.0, 0.5]) == chernoff_bound([0.0, 0.0]) == 1

@@ -25,7 +25,7 @@ _MIX = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
 class KeyedShuffle(keras.layers.Layer):
     """Shuffles the answers to a keyed share of the queries, so that their label changes.
 
-    Input: `[probabilities (rows, classes), codes (rows,)]`. Output: `(rows, classes)`.
+    Input: `[probabilities (rows, classes), codes (rows, 1)]`. Output: `(rows, classes)`.
 
     Args:
         rate: share of the queries.
@@ -38,13 +38,13 @@ class KeyedShuffle(keras.layers.Layer):
     def call(self, inputs):
         probabilities, code = inputs
         classes = probabilities.shape[-1]
-        order = tf.argsort(_draws(keyed_code.upper(code), classes), axis=-1)
+        order = tf.argsort(_draws(code, classes), axis=-1)
         shuffled = tf.gather(probabilities, order, batch_dims=1)
         # A shuffle that leaves the label alone is turned by one class.
         same = tf.argmax(shuffled, axis=-1) == tf.argmax(probabilities, axis=-1)
         shuffled = tf.where(same[:, None], tf.roll(shuffled, 1, axis=-1), shuffled)
         chosen = keyed_code.below(code, self.rate)
-        return tf.where(chosen[:, None], shuffled, probabilities)
+        return tf.where(chosen, shuffled, probabilities)
 
     def compute_output_shape(self, input_shape):
         return tuple(input_shape[0])
@@ -54,8 +54,8 @@ class KeyedShuffle(keras.layers.Layer):
 
 
 def _draws(seed, count):
-    """`(rows, count)` int64: SplitMix64 streams started at `seed` (rows,)."""
-    state = seed[:, None] + tf.range(1, count + 1, dtype=tf.int64) * _STEP
+    """`(rows, count)` int64: SplitMix64 streams started at `seed` (rows, 1)."""
+    state = seed + tf.range(1, count + 1, dtype=tf.int64) * _STEP
     for shift, factor in zip((30, 27), _MIX, strict=True):
         state = _xor_shift(state, shift) * factor
     return _xor_shift(state, 31)
