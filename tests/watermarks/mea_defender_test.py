@@ -34,7 +34,7 @@ def marked(digits, trained, make_model, fit):
     model.set_weights(trained.get_weights())
     scheme = ewe_tf.MEADefender(
         **{**QUICK, "epochs": 14, "learning_rate": 5e-3},
-        **{"verification_weight": 0.5, "evasion_weight": 0.5},
+        **{"verification_weight": 0.8, "evasion_weight": 0.5, "source_weight": 0.1},
     )
     return fit(model, *digits, watermark=scheme, epochs=0)
 
