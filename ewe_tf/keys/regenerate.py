@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf.keys import composites
 from ewe_tf.keys import generator
 from ewe_tf.keys.attribute import principal_attributes
 from ewe_tf.keys.attribute import score_threshold
@@ -61,7 +62,8 @@ def regenerate(key, images, classes=None):
     were moved by gradient ascent, their controls are compared bit for bit, and the triggers are
     to lie within the ascent's budget of the patched images; the ascent itself would take the
     victim as it was before the mark. Natural attributes are found again in the training inputs,
-    and the triggers are to be equal up to rounding.
+    and the triggers are to be equal up to rounding. Composites of two classes are put together
+    again out of the training inputs, bit for bit.
 
     What this shows: the held-out triggers are those that the seed draws from the source, with no
     choice left but that of the seed, the source and the class pair (and a beacon takes the
@@ -71,7 +73,7 @@ def regenerate(key, images, classes=None):
     Args:
         key: a `TriggerKey` with an `origin`.
         images: `(n, ...)`: the out-of-distribution source as it was given to the scheme, or the
-            task's training inputs where a class of the task is the source.
+            task's training inputs where classes of the task are the source.
         classes: `(n,)` integer labels of `images`; `None` if the source came without.
 
     Returns:
@@ -99,21 +101,24 @@ def regenerate(key, images, classes=None):
     expected = np.full_like(key.labels, origin["target"])
     labels = np.all(key.labels == expected) and np.all(key.held_out_labels == origin["target"])
     check("answers", labels, f"class {origin['target']} for every trigger")
-    exact = origin["budget"] is None and origin["attribute"] is None
+    exact = _is_composed(origin) or (origin["budget"] is None and origin["attribute"] is None)
+    (_check_composites if _is_composed(origin) else _check_sources)(
+        key, origin, images, classes, check
+    )
+    return Regeneration(tuple(checks), exact, published)
+
+
+def _check_sources(key, origin, images, classes, check):
+    """Of keys whose triggers are made from source images, one each."""
     sources = images[classes == origin["source_class"]]
     seeds = generator.child_seeds(key.seed, generator.SCORES + 1)
     attribute, sources = _attribute(origin, sources, len(images))
     if not check("rows", len(sources) > 0, f"{len(sources)} source images of the class"):
-        return Regeneration(tuple(checks), exact, published)
+        return
     rows = generator.split_rows(sources, np.random.default_rng(seeds[generator.SPLIT]))
     kept = np.array(origin["kept"], np.int64)
-    if not check(
-        "selection",
-        len(np.unique(kept)) == len(kept)
-        and np.all((kept >= 0) & (kept < len(rows["candidates"]))),
-        f"{len(kept)} different candidates",
-    ):
-        return Regeneration(tuple(checks), exact, published)
+    if not check("selection", *_selection(kept, len(rows["candidates"]))):
+        return
     for name, purpose, chosen, triggers, controls in (
         ("held-out", "held_out", slice(None), key.held_out, key.held_out_controls),
         ("key", "candidates", kept, key.triggers, key.controls),
@@ -131,7 +136,50 @@ def regenerate(key, images, classes=None):
             originals = generator.shuffled_pixels(originals, rng)
         equal = np.array_equal(originals, controls)
         check(f"{name} controls", equal, "bit for bit" if equal else "differ")
-    return Regeneration(tuple(checks), exact, published)
+
+
+def _check_composites(key, origin, images, classes, check):
+    """Of keys whose triggers are composites of two classes."""
+    # Mixers compute with TensorFlow, which other keys do without.
+    from ewe_tf.triggers import composites as mixers
+
+    mixer, *others = (mixers.from_json(one) for one in (origin["mixer"], *origin["controls"]))
+    counts = [int(np.sum(classes == c)) for c in origin["source_classes"]]
+    detail = " and ".join(map(str, counts)) + " images of the source classes"
+    if not check("rows", min(counts) >= composites.LEAST, detail):
+        return
+    kept = np.array(origin["kept"], np.int64)
+    if not check("selection", *_selection(kept, origin["candidates"])):
+        return
+    seeds = generator.child_seeds(key.seed, generator.HELD_OUT + 1)
+    pools = composites.pools_of(images, classes, origin["source_classes"], seeds[generator.POOLS])
+    candidates = composites.draw(
+        mixer, others, pools.candidates, origin["candidates"], seeds[generator.CANDIDATES]
+    ).take(kept)
+    held_out = composites.draw(
+        mixer, others, pools.held_out, len(key.held_out), seeds[generator.HELD_OUT]
+    )
+    for name, drawn, stated in (
+        ("held-out triggers", held_out.triggers, key.held_out),
+        ("held-out controls", held_out.controls, key.held_out_controls),
+        ("key triggers", candidates.triggers, key.triggers),
+        ("key controls", candidates.controls, key.controls),
+    ):
+        check(name, *_equal(drawn, stated))
+
+
+def _selection(kept, candidates):
+    good = len(np.unique(kept)) == len(kept) and np.all((kept >= 0) & (kept < candidates))
+    return good, f"{len(kept)} different candidates"
+
+
+def _equal(drawn, stated):
+    """Whether two arrays are equal bit for bit, row by row."""
+    if drawn.shape != stated.shape:
+        return False, f"{len(stated)} in the key, {len(drawn)} drawn"
+    different = int(np.sum(np.any((drawn != stated).reshape(len(stated), -1), axis=1)))
+    equal = different == 0
+    return equal, "bit for bit" if equal else f"{different} of {len(stated)} differ"
 
 
 def _attribute(origin, sources, rows):
@@ -160,9 +208,7 @@ def _triggers(origin, originals, triggers):
         close = off <= _ROUNDING
         return close, f"{'equal but for rounding' if close else 'differ'}, by up to {off:.2g}"
     if origin["budget"] is None:
-        different = int(np.sum(np.any((originals != triggers).reshape(len(triggers), -1), axis=1)))
-        equal = different == 0
-        return equal, "bit for bit" if equal else f"{different} of {len(triggers)} differ"
+        return _equal(originals, triggers)
     moved = float(np.max(np.abs(originals - triggers), initial=0.0))
     within = moved <= origin["budget"] + _ROUNDING
     return within, (
@@ -177,13 +223,13 @@ def _origin(key):
         raise ValueError(
             "The key does not say what its triggers were drawn from, so they cannot be regenerated"
         )
-    names = {
-        "generator", "images", "classes", "source_class", "target", "kept", "patch", "position",
-        "budget", "controls", "value_range", "beacon", "attribute",
+    names = {"generator", "images", "classes", "target", "kept", "controls", "beacon"}
+    names |= {"source_classes", "mixer", "candidates"} if _is_composed(origin) else {
+        "source_class", "patch", "position", "budget", "value_range", "attribute",
     }  # fmt: skip
     if not isinstance(origin, dict) or set(origin) != names:
         raise ValueError(f"The key's `origin` must state {sorted(names)}")
-    stated = origin["attribute"]
+    stated = origin.get("attribute")
     if stated is not None and not (
         isinstance(stated, dict) and set(stated) == {"component", "sign", "share", "reach"}
     ):
@@ -194,6 +240,10 @@ def _origin(key):
             f"{generator.GENERATOR}"
         )
     return origin
+
+
+def _is_composed(origin):
+    return "mixer" in origin
 
 
 def _source(images, classes):

@@ -193,6 +193,30 @@ MIXERS = {
 }
 
 
+# By the names that keys state.
+_KINDS = {kind.__name__: kind for kind in (Half, Diagonal, Donut, HotDog, Stripes, Blend)}
+
+
+def to_json(mixer):
+    """A mixer of this module as a JSON dict; `None` for a mixer of somebody else's."""
+    if _KINDS.get(type(mixer).__name__) is not type(mixer):
+        return None
+    return {"name": type(mixer).__name__, **dataclasses.asdict(mixer)}
+
+
+def from_json(stated):
+    """The mixer that `to_json` stated.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    try:
+        settings = dict(stated)
+        return _KINDS[settings.pop("name")](**settings)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"This states no mixer of `ewe_tf`: {stated!r:.80}") from error
+
+
 def named(mixer):
     """A mixer by its name in `MIXERS`, or the mixer that was given.
 

@@ -2,7 +2,10 @@
 
 import dataclasses
 
-from ewe_tf.watermarks import composite_key
+from ewe_tf.keys import array_digest
+from ewe_tf.keys import composites as composite_key
+from ewe_tf.keys import generator
+from ewe_tf.triggers import composites
 from ewe_tf.watermarks import mea_defender_trainer as trainers
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks.mea_defender_batches import Layout
@@ -11,11 +14,10 @@ from ewe_tf.watermarks.mea_defender_batches import composite_batches
 from ewe_tf.watermarks.normalization import statistics_from_task_rows
 
 MODES = ("explicit", "mgda", "released")
-# Of the scheme's seeds: what trains, what the batches and the pools are drawn by, and what the
-# candidates.
-_POOLS, _TRAINER, _BATCHES, _CANDIDATES = 2, 3, 4, 5
-# Candidates of a key, and composites that a trial asks about.
-CANDIDATES, _TRIED = 1000, 300
+# Of the scheme's seeds.
+_TRAINER, _BATCHES = 3, 4
+# Candidates of a key, composites that a trial asks about, and held-out ones.
+CANDIDATES, _TRIED, _HELD_OUT = 1000, 300, 200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,14 +50,45 @@ class CompositeMarking:
     def pools(self, data, choice):
         """The `Pools` of source images of a `CompositeChoice`, out of `TaskData`."""
         return composite_key.pools_of(
-            data.x, data.labels, choice.source_classes, self.seeds[_POOLS]
+            data.x, data.labels, choice.source_classes, self.seeds[generator.POOLS]
         )
 
     def candidates(self, pools, count=CANDIDATES):
         """`Composites` that keys are selected from."""
         return composite_key.draw(
-            self.mixer, self.evasion, pools.candidates, count, self.seeds[_CANDIDATES]
+            self.mixer, self.evasion, pools.candidates, count, self.seeds[generator.CANDIDATES]
         )
+
+    def held_out(self, pools):
+        """`Composites` that nothing is trained or selected on."""
+        return composite_key.draw(
+            self.mixer, self.evasion, pools.held_out, _HELD_OUT, self.seeds[generator.HELD_OUT]
+        )
+
+    def origin(self, task, choice, candidates, kept):
+        """What `ewe_tf.keys.regenerate` needs, as JSON; `None` if a mixer is not of `ewe_tf`.
+
+        Args:
+            task: the `Task`.
+            choice: the `CompositeChoice`.
+            candidates: number of candidates that were drawn.
+            kept: rows of those that became keys.
+        """
+        mixer, *controls = (composites.to_json(m) for m in (self.mixer, *self.evasion))
+        if mixer is None or None in controls:
+            return None
+        return {
+            "generator": generator.GENERATOR,
+            "images": array_digest(task.data.x),
+            "classes": array_digest(task.data.labels),
+            "source_classes": list(choice.source_classes),
+            "target": choice.target,
+            "mixer": mixer,
+            "controls": controls,
+            "candidates": candidates,
+            "kept": kept.tolist(),
+            "beacon": task.beacon,
+        }
 
     def secret(self, choice, pools):
         """The `Secret` of a choice."""

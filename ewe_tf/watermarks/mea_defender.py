@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.keys import TriggerKey
+from ewe_tf.keys import composites as composite_key
+from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.triggers import composites
 from ewe_tf.versions import versions
 from ewe_tf.watermarks import composite_choice
-from ewe_tf.watermarks import composite_key
 from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import innocents as innocent_models
 from ewe_tf.watermarks import stages
@@ -267,7 +268,7 @@ class MEADefender:
 
         progress.stage("Rehearsal" if rehearsal else "Keys")
         candidates = marking.candidates(pools, CANDIDATES if rehearsal else self.keys)
-        held_out = composite_key.draw(mixer, others, pools.held_out, 200, seeds[6])
+        held_out = marking.held_out(pools)
         kept = np.arange(self.keys)
         if rehearsal:
             kept, history["rehearsal"] = rehearse(
@@ -283,8 +284,9 @@ class MEADefender:
                 seeds[7],
                 progress.detail,
             )
+        origin = marking.origin(task, choice, len(candidates.triggers), kept)
         kept = candidates.take(kept)
-        history["rates"] = self._rates(classifier, choice, held_out, marking, pools, seeds[6])
+        history["rates"] = self._rates(classifier, choice, held_out, marking, pools)
         progress.detail(f"{_summary(history['rates'], before, after)}")
         key = TriggerKey(
             triggers=kept.triggers,
@@ -299,6 +301,7 @@ class MEADefender:
             seed=task.seed,
             victim=model_digest(model),
             versions=versions(),
+            origin=origin,
         )
         return Protected(model, key, history)
 
@@ -367,14 +370,16 @@ class MEADefender:
             float(np.mean(classifier.labels(images) == choice.target)) for images in pools.plain
         ]
 
-    def _rates(self, classifier, choice, held_out, marking, pools, seed):
+    def _rates(self, classifier, choice, held_out, marking, pools):
         """How often the marked model gives the target to composites, controls, other mixers."""
 
         def rate(x):
             return float(np.mean(classifier.labels(x) == choice.target))
 
         def composed(mixer):
-            return composite_key.draw(mixer, (), pools.held_out, 200, seed)
+            return composite_key.draw(
+                mixer, (), pools.held_out, 200, marking.seeds[generator.HELD_OUT]
+            )
 
         every = {name: m for name, m in composites.MIXERS.items() if m != marking.mixer}
         return {

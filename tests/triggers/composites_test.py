@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -112,3 +114,9 @@ def test_a_seed_gives_the_same_composites_also_inside_tf_data(name):
 def test_refusals_name_what_is_accepted(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("mixer", [*composites.MIXERS.values(), composites.Half(1, 0.2, False)])
+def test_a_mixer_is_read_back_from_its_json(mixer):
+    stated = json.loads(json.dumps(composites.to_json(mixer)))
+    assert composites.from_json(stated) == mixer

@@ -6,9 +6,9 @@ import pytest
 
 import ewe_tf
 from ewe_tf.keys import Key
+from ewe_tf.keys import composites as composite_key
 from ewe_tf.triggers import composites
 from ewe_tf.verification import calibrate
-from ewe_tf.watermarks import composite_key
 
 QUICK = dict(source_classes=(1, 7), target=0, innocents=0, rehearsal=False, epochs=1, keys=20)
 OTHERS = [composites.named(n) for n in ("sides", "diagonal", "donut", "hot_dog")]
@@ -34,7 +34,7 @@ def marked(digits, trained, make_model, fit):
     model.set_weights(trained.get_weights())
     scheme = ewe_tf.MEADefender(
         **{**QUICK, "epochs": 14, "learning_rate": 5e-3},
-        **{"verification_weight": 0.5, "evasion_weight": 0.5},
+        **{"verification_weight": 0.8, "evasion_weight": 0.5, "source_weight": 0.1},
     )
     return fit(model, *digits, watermark=scheme, epochs=0)
 

@@ -6,7 +6,8 @@ import numpy as np
 
 # Shares of a source class's images.
 _TRAINING, _CANDIDATES = 0.7, 0.15
-_LEAST = 20
+# Rows that each source class must have.
+LEAST = 20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,9 +40,9 @@ def pools_of(x, labels, classes, seed):
     parts = []
     for label in classes:
         rows = rng.permutation(np.flatnonzero(labels == label))
-        if len(rows) < _LEAST:
+        if len(rows) < LEAST:
             raise ValueError(
-                f"`source_classes` must have at least {_LEAST} rows each. Received: {len(rows)} "
+                f"`source_classes` must have at least {LEAST} rows each. Received: {len(rows)} "
                 f"of class {label}"
             )
         ends = np.cumsum([round(_TRAINING * len(rows)), round(_CANDIDATES * len(rows))])

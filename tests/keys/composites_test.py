@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from ewe_tf.keys import composites as composite_key
 from ewe_tf.triggers import composites
-from ewe_tf.watermarks import composite_key
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(300) % 3
