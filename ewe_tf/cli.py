@@ -93,8 +93,9 @@ def _add_verify(commands):
         "verify",
         _verify,
         "ask a suspect about a key's mark",
-        "Triggers and their controls are asked in pairs, until the evidence suffices or all are "
-        "through.",
+        "Triggers and their controls are asked in pairs, a signal's probes class by class, until "
+        "the evidence suffices or all are through. A key of flips asks for labels, a signal key "
+        "for probabilities.",
     )
     parser.add_argument("key", metavar="KEY", help="key file, best calibrated with innocent models")
     parser.add_argument("suspect", metavar="SUSPECT", help="model file, folder or URL")
@@ -120,6 +121,14 @@ def _add_verify(commands):
         "--cover-per-pair", type=int, default=8, metavar="N", help="benign rows for each trigger"
     )
     parser.add_argument("--bundle", metavar="FILE", help="write an evidence bundle for a judge")
+    parser.add_argument(
+        "--client",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="signal keys: a client to tell apart (repeat); corrected for their number",
+    )
+    parser.add_argument("--epoch", default="", metavar="NAME", help="signal keys: of the secrets")
     parser.add_argument("--plot", metavar="FILE", help="draw the evidence as SVG")
     remote = parser.add_argument_group("served models")
     remote.add_argument(
@@ -214,6 +223,8 @@ def _verify(arguments):
         commitment=arguments.commitment,
         cover=cover,
         bundle=arguments.bundle,
+        clients=arguments.client,
+        epoch=arguments.epoch,
         name=arguments.suspect,
     )
     if arguments.plot is not None and verdict.evidence_path:

@@ -19,7 +19,6 @@ from absl import logging
 from scipy import stats
 
 import ewe_tf
-from ewe_tf.watermarks.dynamarks_flips import flip_log
 
 FLAGS = flags.FLAGS
 flags.DEFINE_string("dataset", "fashion_mnist", "Name of the data set.")
@@ -168,7 +167,7 @@ def hard_channel(bench, victim):
     """The thief of labels, with the hard channel on."""
     scheme = ewe_tf.DynaMarks(carrier=FLAGS.carrier, hard_rate=0.5, hard_gap=0.2)
     defended = scheme.wrap(victim, bench.x_test, seed=bench.seed)
-    log = flip_log(defended.audit, bench.parts["thief"].x_train)
+    log = defended.log(bench.parts["thief"].x_train)
     thief = bench.copy(defended.model, answers="label")
     labels = ewe_tf.Oracle(thief, answers="label").predict(log.queries)
     bench.write(

@@ -209,7 +209,21 @@ def test_a_signal_is_looked_for_in_probabilities(folder, capsys, tmp_path):
     marked.key.save(tmp_path / "signal.npz")
     ewe_tf.export(marked.model, tmp_path / "served")
     code, out, _ = run(capsys, "verify", tmp_path / "signal.npz", tmp_path / "served")
+    assert code == 0 and "bets on each class's secrets" in out
+    signal = (tmp_path / "signal.npz", tmp_path / "served")
+    code, out, _ = run(capsys, "verify", *signal, "--fixed")
     assert code == 0 and "by re-keying" in out
+    code, out, err = run(capsys, "verify", *signal, "--client", "alice")
+    assert (code, out) == (2, "") and "`clients` must be empty" in err
+    twin = ewe_tf.DynaMarks("static").wrap(model, rows, seed=2).model
+    twin.save(tmp_path / "twin.keras")
+    assert run(capsys, "verify", tmp_path / "signal.npz", tmp_path / "twin.keras")[0] == 1
+    code, out, _ = run(capsys, "commit", tmp_path / "signal.npz")
+    assert code == 0 and out.strip() == marked.key.commitment()
+    code, out, _ = run(capsys, "inspect", tmp_path / "signal.npz", "--json")
+    facts = json.loads(out)
+    assert code == 0 and facts["kind"] == "signal" and facts["settings"]["carrier"] == "static"
+    assert facts["master"] == "uint8 [32]" and facts["commitment"] == marked.key.commitment()
     code, out, _ = run(
         capsys, "verify", tmp_path / "signal.npz", tmp_path / "plain.keras", "--json"
     )
@@ -218,6 +232,21 @@ def test_a_signal_is_looked_for_in_probabilities(folder, capsys, tmp_path):
         files = (tmp_path / "signal.npz", folder / "copy.keras", option, tmp_path / "file")
         code, out, err = run(capsys, "verify", *files)
         assert (code, out) == (2, "") and "triggers" in err and not (tmp_path / "file").exists()
+
+
+def test_a_log_of_flips_is_asked_for_labels(capsys, tmp_path):
+    rows = np.random.default_rng(5).normal(size=(300, 4)).astype(np.float32)
+    layers = [keras.layers.Dense(16, activation="relu"), keras.layers.Dense(10, "softmax")]
+    model = keras.Sequential([keras.Input((4,)), *layers])
+    marked = ewe_tf.DynaMarks(hard_rate=1.0, hard_gap=0.5).wrap(model, rows, seed=1)
+    marked.log(rows).save(tmp_path / "flips.npz")
+    ewe_tf.export(marked.model, tmp_path / "served")
+    model.save(tmp_path / "plain.keras")
+    code, out, _ = run(capsys, "verify", tmp_path / "flips.npz", tmp_path / "served")
+    assert code == 0 and "fair coins" in out
+    assert run(capsys, "verify", tmp_path / "flips.npz", tmp_path / "plain.keras")[0] == 1
+    code, out, _ = run(capsys, "inspect", tmp_path / "flips.npz")
+    assert code == 0 and "flips" in out and "int64" in out
 
 
 def test_an_error_that_nobody_foresaw_is_not_taken_for_no_evidence(folder, capsys, monkeypatch):

@@ -3,6 +3,7 @@
 from ewe_tf.keys.digest import array_digest
 from ewe_tf.keys.digest import model_digest
 from ewe_tf.keys.file import KeyFileError
+from ewe_tf.keys.flips import FlipKey
 from ewe_tf.keys.generator import beacon_seed
 from ewe_tf.keys.key import Key
 from ewe_tf.keys.regenerate import Regeneration
@@ -12,6 +13,7 @@ from ewe_tf.keys.signal import SignalKey
 from ewe_tf.keys.triggers import TriggerKey
 
 __all__ = [
+    "FlipKey",
     "Key",
     "KeyFileError",
     "Regeneration",

@@ -21,6 +21,7 @@ from ewe_tf.verification.e_values import average_e_values
 from ewe_tf.verification.e_values import e_to_p_value
 from ewe_tf.verification.e_values import p_to_e_value
 from ewe_tf.verification.e_values import product_of_e_values
+from ewe_tf.verification.flips_verdict import verify_flips
 from ewe_tf.verification.innocents import conformal_p_value
 from ewe_tf.verification.innocents import false_positive_bound
 from ewe_tf.verification.innocents import family_maxima
@@ -103,6 +104,7 @@ __all__ = [
     "target_rank",
     "upper_bound",
     "verify",
+    "verify_flips",
     "verify_signal",
     "wilcoxon_p_value",
     "wilson",

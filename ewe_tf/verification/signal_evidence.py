@@ -98,7 +98,8 @@ def signal_evidence(key, answers, *, clients=(), epoch="", resamples=99_999, see
     """
     answers = np.asarray(answers)
     clients = tuple(clients)
-    _check(key, answers, clients)
+    check_answers(answers, len(key.probes), key.num_classes)
+    check_clients(key, clients)
     if answers.ndim == 1:
         return _nothing(key, clients, LABELS_ONLY)
     values, top = signal_cells.residuals(answers, key.reference)
@@ -188,13 +189,17 @@ def _nothing(key, clients, reason):
     return SignalEvidence(False, reason, empty, named, np.zeros(key.num_classes), 0)
 
 
-def _check(key, answers, clients):
-    rows = len(key.probes)
-    if answers.shape not in ((rows,), (rows, key.num_classes)):
+def check_answers(answers, rows, classes):
+    """Raises ValueError for answers of another shape than `(rows, classes)` or `(rows,)`."""
+    if answers.shape not in ((rows,), (rows, classes)):
         raise ValueError(
             f"`answers` must be the suspect's answers to the key's {rows} probes: shape "
-            f"{(rows, key.num_classes)}, or {(rows,)} for labels. Received: {answers.shape}"
+            f"{(rows, classes)}, or {(rows,)} for labels. Received: {answers.shape}"
         )
+
+
+def check_clients(key, clients):
+    """Raises ValueError for clients that a key does not tell apart, and for one named twice."""
     if clients and key.settings["shared"] >= 1:
         raise ValueError(
             "`clients` must be empty for a key whose secrets all clients share (`shared=1`). "

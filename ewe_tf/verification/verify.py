@@ -2,6 +2,7 @@
 
 import os
 
+from ewe_tf.keys import FlipKey
 from ewe_tf.keys import SignalKey
 from ewe_tf.keys import TriggerKey
 from ewe_tf.verification import calibration
@@ -9,6 +10,7 @@ from ewe_tf.verification import checks
 from ewe_tf.verification.asking import ask
 from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.cover import Cover
+from ewe_tf.verification.flips_verdict import verify_flips
 from ewe_tf.verification.judging import judge
 from ewe_tf.verification.rank_tests import LEAST_FAMILIES
 from ewe_tf.verification.settings import Settings
@@ -26,6 +28,8 @@ def verify(
     commitment=None,
     cover=None,
     bundle=None,
+    clients=(),
+    epoch="",
     name=None,
     verbose="auto",
 ):
@@ -48,9 +52,9 @@ def verify(
     not tell" with the reason.
 
     Args:
-        key: a `TriggerKey`, best calibrated (`ewe_tf.verification.calibrate`); or a `SignalKey`,
-            for which see `ewe_tf.verification.verify_signal` (`alpha`, `max_queries`, `commitment`
-            and `name` apply, the result is a `SignalVerdict`).
+        key: a `TriggerKey`, best calibrated (`ewe_tf.verification.calibrate`); or a `SignalKey` or
+            `FlipKey`, for which see `ewe_tf.verification.verify_signal` and `verify_flips`
+            (`triggers`, `cover` and `bundle` do not apply, the result is a `SignalVerdict`).
         suspect: anything that `ewe_tf.Oracle` takes, or an `Oracle` (with its own budget).
         alpha: level of the decision, in (0, 1).
         max_queries: most rows to send; `None` for all triggers and controls once.
@@ -63,26 +67,40 @@ def verify(
         cover: benign rows `(n, ...)` that each pair is hidden among, or a `Cover` that says how
             many; they count as queries.
         bundle: path of an evidence bundle to write (`ewe_tf.verification.check_bundle`).
+        clients, epoch: for a `SignalKey`: clients to tell apart, and the epoch of the secrets.
         name: what the verdict calls the suspect; `None`: its path, URL or class.
         verbose: whether to tell the progress on stderr; `"auto"`: at a terminal, when it takes
             long.
 
     Returns:
-        A `Verdict`.
+        A `Verdict`, or a `SignalVerdict`.
 
     Raises:
         TypeError, ValueError: before the first query, for arguments out of range, a suspect of
             another input shape, or a key that does not match `commitment`.
         OSError: if `bundle` cannot be written.
     """
-    if isinstance(key, SignalKey):
+    if isinstance(key, SignalKey | FlipKey):
         if bundle is not None or cover is not None or triggers != "keys":
             raise ValueError(
-                "`bundle`, `cover` and `triggers` are for keys with triggers. Received: a SignalKey"
+                "`bundle`, `cover` and `triggers` are for keys with triggers. Received: a "
+                f"{type(key).__name__}"
             )
-        return verify_signal(
-            key, suspect, alpha=alpha, max_queries=max_queries, commitment=commitment, name=name
+        common = {
+            "alpha": alpha,
+            "max_queries": max_queries,
+            "sequential": bool(sequential),
+            "commitment": commitment,
+            "name": name,
+        }
+        if isinstance(key, SignalKey):
+            return verify_signal(key, suspect, clients=tuple(clients), epoch=epoch, **common)
+    if clients or epoch:
+        raise ValueError(
+            f"`clients` and `epoch` are for a SignalKey. Received: a {type(key).__name__}"
         )
+    if isinstance(key, FlipKey):
+        return verify_flips(key, suspect, **common)
     if not isinstance(key, TriggerKey):
         raise TypeError(f"`key` must be a key, see ewe_tf.Key.load. Received: {type(key).__name__}")
     if max_queries is not None:

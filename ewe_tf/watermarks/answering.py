@@ -21,11 +21,32 @@ class Defended:
         audit: a model from the inputs to what was decided about each label, for the owner's
             log; `None` for a defence that changes no label. It contains secrets: not to be
             served.
+        client, epoch: whose answers, and of which time span; "" for the owner's.
     """
 
     model: keras.Model
     key: Key | None = None
     audit: keras.Model | None = None
+    client: str = ""
+    epoch: str = ""
+
+    def log(self, queries, batch_size=512):
+        """What the hard channel of `DynaMarks` answered this client.
+
+        Args:
+            queries: `(rows, ...)` what the client sent.
+            batch_size: rows at a time.
+
+        Returns:
+            An `ewe_tf.keys.FlipKey`: the chosen queries with their coins. Save it, and ask a
+            suspect with `ewe_tf.verify`.
+
+        Raises:
+            ValueError: for a defence without a hard channel.
+        """
+        from ewe_tf.watermarks.dynamarks_flips import flip_log
+
+        return flip_log(self, queries, batch_size)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

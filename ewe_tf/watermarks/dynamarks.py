@@ -137,7 +137,7 @@ class DynaMarks:
         Returns:
             `Defended(model, key, audit)`: `model` is a plain Functional model from the inputs
             to the defended probabilities; `audit` says, with the hard channel on, which
-            queries it chose (`dynamarks_flips.flip_log`).
+            queries it chose (`Defended.log`).
 
         Raises:
             TypeError, ValueError: for arguments that do not fit, before anything is computed.
@@ -167,7 +167,8 @@ class DynaMarks:
             projection = self.frequency * v / deviation
             layer.set_secrets(table, projection, -projection @ mean)
         name = f"{model.name}_defended"
-        return Defended(keras.Model(answering.inputs, outputs, name=name), key, audit)
+        model = keras.Model(answering.inputs, outputs, name=name)
+        return Defended(model, key, audit, client, epoch)
 
     def fit(self, task):
         """Trains the model, then wraps it; see `ewe_tf.fit`. Probes come from the validation data.

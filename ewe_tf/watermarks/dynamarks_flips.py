@@ -6,12 +6,11 @@ hypothesis a suspect that answers one of the two agrees with the coin with proba
 1/2, whatever the suspect is, so that no innocent models are needed.
 """
 
-import dataclasses
-
 import keras
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf.keys import FlipKey
 from ewe_tf.watermarks import keyed_code
 
 
@@ -84,65 +83,29 @@ class Flip(keras.layers.Layer):
         return {**super().get_config(), "rate": self.rate, "gap": self.gap}
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class FlipLog:
-    """The chosen queries among those that a client has sent: what to ask a suspect.
-
-    Attributes:
-        queries: `(n, ...)` the chosen inputs, without repetition.
-        first, second: `(n,)` int64: the two classes, the model's own choice first.
-        coin: `(n,)` int64: 1 where `second` was answered.
-        sent: number of queries that the log was made of.
-    """
-
-    queries: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    coin: np.ndarray
-    sent: int
-
-    @property
-    def flips(self):
-        """Number of chosen queries whose label was changed."""
-        return int(self.coin.sum())
-
-    def p_value(self, labels):
-        """Exact p-value of a suspect's labels for `queries`: a fair coin for each that counts.
-
-        Args:
-            labels: `(n,)` the suspect's labels. Those that are neither class do not count.
-
-        Returns:
-            A float in (0, 1]; 1 if no label counts. Multiply by the number of clients tested.
-        """
-        from ewe_tf.verification.binomial import binomial_p_value
-
-        labels = np.asarray(labels)
-        if labels.shape != self.coin.shape:
-            raise ValueError(
-                f"`labels` must be one label for each of the {len(self.coin)} chosen queries. "
-                f"Received: shape={labels.shape}"
-            )
-        counts = (labels == self.first) | (labels == self.second)
-        if not counts.any():
-            return 1.0
-        agreed = np.where(self.coin == 1, self.second, self.first) == labels
-        return binomial_p_value(int(np.sum(agreed & counts)), int(counts.sum()), 0.5)
-
-
-def flip_log(audit, queries, batch_size=512):
-    """The log of a client's queries.
-
-    Args:
-        audit: the model from inputs to decisions (`Defended.audit`).
-        queries: `(rows, ...)` what the client sent.
-        batch_size: rows at a time.
-
-    Returns:
-        A `FlipLog`.
-    """
+def flip_log(defended, queries, batch_size=512):
+    """The log of what one client was answered: see `Defended.log`."""
+    if defended.audit is None:
+        raise ValueError(
+            "`defended` must have a hard channel: make the scheme with `hard_rate` above 0"
+        )
     queries = np.unique(np.asarray(queries, np.float32), axis=0)
-    decision = audit.predict(queries, batch_size=batch_size, verbose=0)
+    decision = np.asarray(defended.audit.predict(queries, batch_size=batch_size, verbose=0))
     chosen = decision[:, 0] > 0
-    _, first, second, coin = decision[chosen].T
-    return FlipLog(queries[chosen], first, second, coin, len(queries))
+    _, first, second, coin = decision[chosen].astype(np.int64).T
+    key = defended.key
+    return FlipKey(
+        queries=queries[chosen],
+        first=first,
+        second=second,
+        coin=coin,
+        sent=len(queries),
+        num_classes=key.num_classes,
+        client=defended.client,
+        epoch=defended.epoch,
+        signal=key.commitment(),
+        scheme=key.scheme,
+        settings=dict(key.settings),
+        victim=key.victim,
+        versions=dict(key.versions),
+    )

@@ -76,6 +76,15 @@ def _sides(count):
     return first, count // first
 
 
+def codes(x, key, batch_size=512):
+    """`(rows, 1)` int64 codes of inputs `(rows, ...)` under a 32-byte subkey."""
+    layer = KeyedCode()
+    layer.build((None, *x.shape[1:]))
+    layer.set_secret(key)
+    starts = range(0, max(len(x), 1), batch_size)
+    return tf.concat([layer(x[start : start + batch_size]) for start in starts], axis=0)
+
+
 def below(code, rate):
     """`(rows, 1)` bool: true with probability `rate` over the secret."""
     # The largest rate is just below 1: codes are below 2^62 and so is what they are compared with.

@@ -7,6 +7,9 @@ from scipy import stats
 from ewe_tf.keys import SignalKey
 from ewe_tf.keys import derivation
 from ewe_tf.verification import signal_cells
+from ewe_tf.verification.sign_bets import SignBets
+from ewe_tf.verification.signal_evidence import class_order
+from ewe_tf.verification.signal_evidence import of_class
 from ewe_tf.verification.signal_evidence import signal_evidence
 
 ROWS, CLASSES = 300, 10
@@ -72,6 +75,31 @@ def test_p_values_of_random_keys_are_uniform(carrier):
         for i in range(300)
     ]
     assert stats.kstest(p_values, "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("carrier", ["static", "dynamic"])
+def test_wealth_crosses_the_level_no_more_often_than_it_may(carrier):
+    """At any of the looks; bits of one pair of classes share its secret, and are one bet."""
+    answers = marked(make_key(carrier, seed=77), 1.0)
+    crossed = []
+    for i in range(400):
+        key = make_key(carrier, seed=5000 + i)
+        bets = SignBets()
+        wealth = [bets.add(of_class(key, answers[rows], c, rows)) for c, rows in class_order(key)]
+        crossed.append(max(wealth) >= np.log(20))
+    assert stats.binomtest(sum(crossed), len(crossed), 0.05, "greater").pvalue > 1e-3
+
+
+def test_colluding_clients_are_found_and_the_innocent_are_not():
+    """Two clients average log-odds: each is left with half of his own signal."""
+    key = make_key(shared=0.4)
+    logs = [np.log(marked(key, 1.5, client, noise=0.5)) for client in ("alice", "bob")]
+    names = ["alice", "bob", "carol", "dave", "erin"]
+    evidence = key.evidence(softmax(np.mean(logs, axis=0)), clients=names, resamples=9999)
+    assert evidence.p_value < 1e-3
+    adjusted = {name: test.adjusted for name, test in evidence.clients.items()}
+    assert adjusted["alice"] < 0.01 and adjusted["bob"] < 0.01
+    assert min(adjusted[name] for name in names[2:]) > 0.05
 
 
 def test_temperature_and_confidence_change_nothing():

@@ -1,5 +1,6 @@
 """Marks in the answers: the label is kept, the change is bounded, the graph is served."""
 
+import dataclasses
 import math
 
 import keras
@@ -14,7 +15,6 @@ from hypothesis.extra import numpy as arrays
 import ewe_tf
 from ewe_tf.watermarks import DynaMarks
 from ewe_tf.watermarks import dynamarks_tilt
-from ewe_tf.watermarks.dynamarks_flips import flip_log
 
 
 def build(units=10, activation="softmax"):
@@ -281,7 +281,7 @@ def test_hard_channel_chooses_fairly_and_only_where_margins_are_low(rows):
 def test_flip_log_convicts_who_learned_the_labels_and_nobody_else(rows):
     model = build()
     defended = DynaMarks(hard_rate=1.0, hard_gap=0.3).wrap(model, rows, seed=1)
-    log = flip_log(defended.audit, np.concatenate([rows, rows]))
+    log = defended.log(np.concatenate([rows, rows]))
     assert log.sent == len(rows) and log.flips == log.coin.sum()
     n = len(log.coin)
     answered = defended.model.predict(log.queries, verbose=0).argmax(axis=1)
@@ -291,6 +291,18 @@ def test_flip_log_convicts_who_learned_the_labels_and_nobody_else(rows):
     expected = sum(math.comb(n, k) for k in range(agreed, n + 1)) / 2**n
     assert log.p_value(clean) == pytest.approx(expected)
     assert log.p_value(np.full(n, -1)) == 1
+
+
+def test_the_log_follows_from_the_committed_key(rows):
+    scheme, model = DynaMarks(hard_rate=0.5, hard_gap=0.3, shared=0.5), build()
+    key = scheme.wrap(model, rows, seed=1).key
+    log = scheme.wrap(model, key=key, client="bob", epoch="june").log(rows)
+    assert (log.client, log.epoch, log.signal) == ("bob", "june", key.commitment())
+    assert log.follows(key) and not log.follows(scheme.wrap(model, rows, seed=2).key)
+    for change in ({"client": "alice"}, {"coin": 1 - log.coin}, {"queries": log.queries + 1}):
+        assert not dataclasses.replace(log, **change).follows(key)
+    with pytest.raises(ValueError, match="hard channel"):
+        DynaMarks().wrap(model, rows, seed=1).log(rows)
 
 
 def test_hard_channel_survives_saving_and_export(tmp_path, rows):

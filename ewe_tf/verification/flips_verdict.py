@@ -1,0 +1,90 @@
+"""The verdict of the hard channel: a suspect's labels against keyed coins."""
+
+import time
+
+import numpy as np
+
+from ewe_tf.verification.questions import Questions
+from ewe_tf.verification.sequential import EProcess
+from ewe_tf.verification.signal_verdict import SignalVerdict
+from ewe_tf.verification.signal_verdict import checked
+from ewe_tf.verification.signal_verdict import decided
+from ewe_tf.verification.signal_verdict import described
+
+_BLOCK = 50
+_ASSUMPTIONS = (
+    "the coins follow from a master key that was committed to before the suspect existed "
+    "(`FlipKey.follows` checks it)",
+    "an innocent suspect's labels do not depend on the coins; no innocent model is needed",
+    "queries, and the two classes of each, are the log of what this client was answered",
+)
+_NONE_COUNTS = "The suspect answered none of the chosen queries with one of its two classes"
+
+
+def verify_flips(
+    key, suspect, *, alpha=1e-3, max_queries=None, sequential=True, commitment=None, name=None
+):
+    """Asks a suspect the queries of a client's log, and tests its labels against the coins.
+
+    A suspect that always says the undefended model's label agrees with half of the coins; one
+    that learned the flipped labels agrees with more. The sequential form sends 50 queries at a
+    time and stops when the bets on the coins have won enough.
+
+    Args:
+        key: a `FlipKey`.
+        suspect: anything that `ewe_tf.Oracle` takes, or an `Oracle`; labels are enough.
+        alpha: level of the decision, in (0, 1).
+        max_queries: most queries to send; `None` for all.
+        sequential: whether to stop as soon as the evidence suffices.
+        commitment: the commitment that was published; the key must match it.
+        name: what the verdict calls the suspect.
+
+    Returns:
+        A `SignalVerdict`. Where the logs of several clients are tried on one suspect, correct
+        the p-values (`ewe_tf.verification.holm`).
+
+    Raises:
+        ValueError: before the first query, for arguments out of range, a suspect of another input
+            shape, or a key that does not match `commitment`.
+    """
+    count = checked(key, alpha, max_queries, commitment, len(key.queries))
+    start = time.monotonic()
+    questions = Questions(key, suspect, "label")
+    process, labels, path = EProcess(0.5), np.full(len(key.queries), -1), []
+    step = _BLOCK if sequential else max(count, 1)
+    for first in range(0, count, step):
+        rows = slice(first, min(first + step, count))
+        answers = questions.ask(key.queries[rows])
+        if answers is None:
+            break
+        answers = np.asarray(answers)
+        labels[rows] = answers if answers.ndim == 1 else _labels(answers)
+        agreed, counts = (part[rows] for part in key.agreement(labels))
+        process.update(agreed[counts])
+        path.append((questions.queries, float(process.log_e_value)))
+        if sequential and process.p_value <= alpha:
+            break
+    _, counts = key.agreement(labels)
+    found = {
+        "p_value": float(process.p_value if sequential else key.p_value(labels)),
+        "test": f"by {'bets on ' if sequential else ''}fair coins",
+        "clients": {},
+        "probes": int(counts.sum()),
+        "evidence_path": tuple(path) if sequential else (),
+    }
+    obstacle = questions.failure or ("" if counts.any() else _NONE_COUNTS)
+    return SignalVerdict(
+        alpha=float(alpha),
+        queries=questions.queries,
+        seconds=time.monotonic() - start,
+        assumptions=_ASSUMPTIONS,
+        suspect=name or (suspect if isinstance(suspect, str) else type(suspect).__name__),
+        **decided(found, alpha, obstacle),
+        **described(key),
+    )
+
+
+def _labels(answers):
+    """Labels of probabilities; -1 where the row was refused."""
+    kept = np.isfinite(answers).all(axis=1)
+    return np.where(kept, np.argmax(np.where(kept[:, None], answers, 0), axis=1), -1)
