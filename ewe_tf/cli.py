@@ -169,7 +169,8 @@ def _add_regenerate(commands):
         "regenerate",
         _regenerate,
         "draw a key's triggers again from its seed and compare",
-        "Where triggers were moved by gradient ascent, they are to lie within its budget.",
+        "Where triggers were moved by gradient ascent, they are to lie within its budget, "
+        "and that within a quarter of the images' range.",
     )
     parser.add_argument("key", metavar="KEY")
     parser.add_argument(

@@ -35,7 +35,10 @@ def fit(
         model: a compiled Functional or Sequential classifier, with softmax outputs or logits.
             A model that was trained before is marked without task training.
         x: `(n, ...)` array of inputs, or a batched `tf.data.Dataset` of `(x, y)` or
-            `(x, y, sample_weight)`.
+            `(x, y, sample_weight)`. Keys whose source is a class of the task regenerate
+            (`ewe-tf regenerate`) from these arrays only, as given and in order, without the rows
+            of weight 0; of a dataset from what its first pass gave, up to 50,000 rows, which one
+            that shuffles or augments afresh does not give again.
         y: `(n,)` integer classes or `(n, classes)` one-hot rows, as the model's loss wants
             them; `None` for a dataset.
         watermark: the scheme, such as `ewe_tf.EWE()`.

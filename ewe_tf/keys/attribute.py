@@ -4,12 +4,16 @@ NumPy and SciPy only, so that a judge can repeat what a key says about itself.
 """
 
 import dataclasses
+import math
+import numbers
 
 import numpy as np
 import scipy.linalg
 
 # Rows of a class that its directions are computed from, at most.
 _ROWS = 1000
+# Deviations below this share of the largest value are rounding.
+_ROUNDING = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,7 +58,8 @@ def principal_attributes(images, components):
         components: number of directions, at least 1.
 
     Raises:
-        ValueError: for too few inputs, or a direction along which they do not differ.
+        ValueError: for too few inputs, or a direction along which they do not differ (by more
+            than a millionth of their largest value).
     """
     flat = np.asarray(images[:_ROWS], np.float64).reshape(len(images[:_ROWS]), -1)
     if min(flat.shape) <= components:
@@ -62,7 +67,7 @@ def principal_attributes(images, components):
             f"`components` must be less than the number of inputs of a class and of their values, "
             f"{len(flat)} and {flat.shape[1]}. Received: {components}"
         )
-    mean = flat.mean(axis=0)
+    mean, least = flat.mean(axis=0), _ROUNDING * np.abs(flat).max()
     centred = flat - mean
     # Of the inputs' inner products, which are fewer than the pixels' covariances.
     last = len(flat) - 1
@@ -72,13 +77,34 @@ def principal_attributes(images, components):
     found = []
     for square, vector in zip(squares[::-1], vectors.T[::-1], strict=True):
         deviation = float(np.sqrt(max(square, 0.0) / len(flat)))
-        if deviation < 1e-6:
+        if deviation <= least:
             raise ValueError(f"The inputs of a class do not differ in {components} directions")
         direction = vector @ centred
         direction /= np.linalg.norm(direction)
         direction *= np.sign(direction[np.argmax(np.abs(direction))])
         found.append(Attribute(mean, direction, deviation))
     return found
+
+
+def checked_settings(components, share, reach):
+    """The settings of a `ewe_tf.NaturalAttribute` as plain numbers `(int, float, (float, float))`.
+
+    Raises:
+        ValueError: for values outside its ranges.
+    """
+    if not _is_number(components) or components != int(components):
+        raise ValueError(f"`components` must be an integer. Received: {components!r}")
+    if components < 1:
+        raise ValueError(f"`components` must be at least 1. Received: {components!r}")
+    if not _is_number(share) or not 0 <= share <= 0.02:
+        raise ValueError(f"`share` must be in [0, 0.02]. Received: {share!r}")
+    pair = tuple(reach) if isinstance(reach, tuple | list | np.ndarray) else ()
+    if len(pair) != 2 or not all(map(_is_number, pair)) or not 0 < pair[0] < pair[1]:
+        raise ValueError(
+            "`reach` must be two growing positive numbers of standard deviations. Received: "
+            f"{reach!r}"
+        )
+    return int(components), float(share), (float(pair[0]), float(pair[1]))
 
 
 def score_threshold(scores, share, rows):
@@ -93,3 +119,8 @@ def score_threshold(scores, share, rows):
     ordered = np.append(np.sort(scores), np.inf)
     # Half-way to the next one, so that rounding cannot move a row across.
     return float(ordered[-2 - count] + ordered[-1 - count]) / 2 if count else np.inf
+
+
+def _is_number(value):
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and math.isfinite(value)

@@ -10,9 +10,15 @@ from ewe_tf.keys.attribute import principal_attributes
 from ewe_tf.keys.attribute import score_threshold
 from ewe_tf.keys.digest import array_digest
 from ewe_tf.keys.digest import json_digest
+from ewe_tf.keys.origin import OriginError
+from ewe_tf.keys.origin import image_range
+from ewe_tf.keys.origin import is_composed
+from ewe_tf.keys.origin import origin_of
+from ewe_tf.keys.origin import settings_check
 
+# What is worked out again may differ by this share of the images' range; what a mixer learns again
+# may give composites that differ by more.
 _ROUNDING = 1e-5
-# What a mixer learns again may give other composites by this share of the inputs' range.
 _LEARNED = 0.01
 
 
@@ -63,21 +69,28 @@ def regenerate(key, images, classes=None):
     Sources that are used as they are give every trigger and control bit for bit. Where triggers
     were moved by gradient ascent, their controls are compared bit for bit, and the triggers are
     to lie within the ascent's budget of the patched images; the ascent itself would take the
-    victim as it was before the mark. Natural attributes are found again in the training inputs,
-    and the triggers are to be equal up to rounding. Composites of two classes are put together
-    again out of the training inputs, bit for bit; where an autoencoder puts them together, it is
-    trained again, and they are to be equal up to rounding.
+    victim as it was before the mark. A budget above a quarter of the images' range fails, for it
+    would let the owner make any image of any (the steps of the published scheme may add up to
+    65 % of a range of 1, so its ascended triggers do not pass). Natural attributes are found again
+    in the training inputs, and the triggers are to be equal up to rounding. Composites of two
+    classes are put together again out of the training inputs, bit for bit; where an autoencoder
+    puts them together, it is trained again, and they are to be equal up to rounding.
 
-    What this shows: the held-out triggers are those that the seed draws from the source, with no
-    choice left but that of the seed, the source and the class pair (and a beacon takes the
-    choice of the seed away). The keys are a selection among such triggers by their answers, and
-    nothing is shown about that selection but that it is one.
+    What this shows: the held-out triggers are those that the seed draws from the source, by the
+    settings that the key states. Seed, source, class pair, patch, natural attribute and ascent
+    budget are the owner's choice; all of them are in the committed key, the check named
+    "settings" states and bounds the last three, and a beacon takes the choice of the seed away.
+    Within its budget, ascent is free as well. The keys are a selection among such triggers by
+    their answers, and nothing is shown about that selection but that it is one.
 
     Args:
         key: a `TriggerKey` with an `origin`.
         images: `(n, ...)`: the out-of-distribution source as it was given to the scheme, or the
-            task's training inputs where classes of the task are the source.
-        classes: `(n,)` integer labels of `images`; `None` if the source came without.
+            task's training inputs where classes of the task are the source: as given to
+            `ewe_tf.fit` and in that order, without the rows of weight 0. Of a dataset, its
+            rows as the first pass gave them, at most 50,000 (and `steps_per_epoch` batches).
+        classes: labels of `images` in any form that `ewe_tf.fit` takes, `(n,)` or `(n, 1)`
+            classes or `(n, classes)` rows of class weights; `None` if the source came without.
 
     Returns:
         A `Regeneration`.
@@ -86,8 +99,13 @@ def regenerate(key, images, classes=None):
         ValueError: for a key that does not say where it comes from, or arrays that cannot be
             its source.
     """
-    origin = _origin(key)
+    origin = origin_of(key)
     images, classes = _source(images, classes)
+    if images.shape[1:] != key.input_shape:
+        raise ValueError(
+            f"`images` must have the key's input shape {key.input_shape}. Received: "
+            f"{images.shape[1:]}"
+        )
     checks = []
 
     def check(what, holds, detail):
@@ -104,7 +122,7 @@ def regenerate(key, images, classes=None):
     expected = np.full_like(key.labels, origin["target"])
     labels = np.all(key.labels == expected) and np.all(key.held_out_labels == origin["target"])
     check("answers", labels, f"class {origin['target']} for every trigger")
-    (_check_composites if _is_composed(origin) else _check_sources)(
+    (_check_composites if is_composed(origin) else _check_sources)(
         key, origin, images, classes, check
     )
     return Regeneration(tuple(checks), _is_exact(origin), published)
@@ -117,6 +135,8 @@ def _check_sources(key, origin, images, classes, check):
     attribute, sources = _attribute(origin, sources, len(images))
     if not check("rows", len(sources) > 0, f"{len(sources)} source images of the class"):
         return
+    check("settings", *settings_check(origin, images, sources))
+    tolerance = _ROUNDING * image_range(sources)
     rows = generator.split_rows(sources, np.random.default_rng(seeds[generator.SPLIT]))
     kept = np.array(origin["kept"], np.int64)
     if not check("selection", *_selection(kept, len(rows["candidates"]))):
@@ -132,7 +152,7 @@ def _check_sources(key, origin, images, classes, check):
             scores = rng.uniform(*origin["attribute"]["reach"], len(originals))
             changed = attribute.moved(originals, scores, origin["value_range"])
         originals = originals[chosen]
-        check(f"{name} triggers", *_triggers(origin, changed[chosen], triggers))
+        check(f"{name} triggers", *_triggers(origin, changed[chosen], triggers, tolerance))
         if origin["controls"] == "shuffled":
             rng = np.random.default_rng(seeds[generator.CONTROLS])
             originals = generator.shuffled_pixels(originals, rng)
@@ -145,7 +165,10 @@ def _check_composites(key, origin, images, classes, check):
     # Mixers compute with TensorFlow, which other keys do without.
     from ewe_tf.triggers import composites as mixers
 
-    stated = [mixers.from_json(one) for one in (origin["mixer"], *origin["controls"])]
+    try:
+        stated = [mixers.from_json(one) for one in (origin["mixer"], *origin["controls"])]
+    except ValueError as error:
+        raise OriginError(str(error)) from error
     counts = [int(np.sum(classes == c)) for c in origin["source_classes"]]
     detail = " and ".join(map(str, counts)) + " images of the source classes"
     if not check("rows", min(counts) >= composites.LEAST, detail):
@@ -189,7 +212,7 @@ def _equal(drawn, stated, tolerance=0.0):
 
 
 def _is_exact(origin):
-    if _is_composed(origin):
+    if is_composed(origin):
         return all(one != "Autoencoder" for one in _names(origin))
     return origin["budget"] is None and origin["attribute"] is None
 
@@ -212,7 +235,7 @@ def _attribute(origin, sources, rows):
     return found, sources[scores <= score_threshold(scores, stated["share"], rows)]
 
 
-def _triggers(origin, originals, triggers):
+def _triggers(origin, originals, triggers, tolerance):
     """Whether triggers follow from their source images, and how exactly."""
     if origin["patch"] is not None:
         patch = origin["patch"]
@@ -221,45 +244,16 @@ def _triggers(origin, originals, triggers):
         return False, f"{len(triggers)} in the key, {len(originals)} drawn"
     if origin["attribute"] is not None:
         off = float(np.max(np.abs(originals - triggers), initial=0.0))
-        close = off <= _ROUNDING
+        close = off <= tolerance
         return close, f"{'equal but for rounding' if close else 'differ'}, by up to {off:.2g}"
     if origin["budget"] is None:
         return _equal(originals, triggers)
     moved = float(np.max(np.abs(originals - triggers), initial=0.0))
-    within = moved <= origin["budget"] + _ROUNDING
+    within = moved <= origin["budget"] + tolerance
     return within, (
         f"moved by up to {moved:.3g}, {'within' if within else 'beyond'} the ascent's budget of "
         f"{origin['budget']:g}"
     )
-
-
-def _origin(key):
-    origin = getattr(key, "origin", None)
-    if origin is None:
-        raise ValueError(
-            "The key does not say what its triggers were drawn from, so they cannot be regenerated"
-        )
-    names = {"generator", "images", "classes", "target", "kept", "controls", "beacon"}
-    names |= {"source_classes", "mixer", "candidates"} if _is_composed(origin) else {
-        "source_class", "patch", "position", "budget", "value_range", "attribute",
-    }  # fmt: skip
-    if not isinstance(origin, dict) or set(origin) != names:
-        raise ValueError(f"The key's `origin` must state {sorted(names)}")
-    stated = origin.get("attribute")
-    if stated is not None and not (
-        isinstance(stated, dict) and set(stated) == {"component", "sign", "share", "reach"}
-    ):
-        raise ValueError(f"The key's `origin` states no natural attribute: {stated!r:.80}")
-    if origin["generator"] != generator.GENERATOR:
-        raise ValueError(
-            f"The key was made by generator {origin['generator']!r}; this ewe_tf repeats "
-            f"{generator.GENERATOR}"
-        )
-    return origin
-
-
-def _is_composed(origin):
-    return "mixer" in origin
 
 
 def _source(images, classes):
@@ -270,13 +264,23 @@ def _source(images, classes):
             f"{images.shape}"
         )
     images = images.astype(np.float32)
-    classes = np.zeros(len(images), np.int64) if classes is None else np.asarray(classes)
-    if classes.shape != (len(images),) or classes.dtype.kind not in "iu":
-        raise ValueError(
-            f"`classes` must be one integer for each of the {len(images)} images. Received: "
-            f"{classes.dtype} {classes.shape}"
-        )
-    return images, classes.astype(np.int64)
+    classes = np.zeros(len(images), np.int64) if classes is None else _labels(classes, len(images))
+    return images, classes
+
+
+def _labels(classes, rows):
+    """Classes `(n,)` int64 of labels in any form that `ewe_tf.fit` takes."""
+    stated = np.asarray(classes)
+    classes = stated[:, 0] if stated.ndim == 2 and stated.shape[1] == 1 else stated
+    if classes.dtype.kind in "fiu" and classes.shape[:1] == (rows,) and classes.size:
+        if classes.ndim == 2 and classes.min() >= 0 and abs(classes.sum(1) - 1).max() <= 1e-3:
+            return np.argmax(classes.astype(np.float32), axis=1)
+        if classes.ndim == 1 and np.array_equal(classes, np.trunc(classes)):
+            return classes.astype(np.int64)
+    raise ValueError(
+        f"`classes` must be one integer for each of the {rows} images, or one row of class "
+        f"weights. Received: {stated.dtype} {stated.shape}"
+    )
 
 
 def _seed_commitment(seed, images, classes):

@@ -8,6 +8,8 @@ mark, and triggers are inputs of the class moved further in that direction than 
 
 import dataclasses
 
+from ewe_tf.keys.attribute import checked_settings
+
 
 @dataclasses.dataclass(frozen=True)
 class NaturalAttribute:
@@ -21,7 +23,7 @@ class NaturalAttribute:
             inputs farthest, and marks along it were the surest to reach copies.
         share: share of all training rows that is relabelled: those of the class with the highest
             scores along the direction; in [0, 0.02]. It is a lower bound of what the mark costs
-            in accuracy. 0 relabels none.
+            in accuracy. 0 relabels none; a positive share must come to a row at least.
         reach: lowest and highest score of a trigger along the direction, in standard deviations
             of the class.
 
@@ -34,14 +36,6 @@ class NaturalAttribute:
     reach: tuple = (3.5, 5.5)
 
     def __post_init__(self):
-        if isinstance(self.components, bool) or self.components != int(self.components):
-            raise ValueError(f"`components` must be an integer. Received: {self.components!r}")
-        if self.components < 1:
-            raise ValueError(f"`components` must be at least 1. Received: {self.components!r}")
-        if not 0 <= self.share <= 0.02:
-            raise ValueError(f"`share` must be in [0, 0.02]. Received: {self.share!r}")
-        if len(self.reach) != 2 or not 0 < self.reach[0] < self.reach[1] < float("inf"):
-            raise ValueError(
-                "`reach` must be two growing positive numbers of standard deviations. Received: "
-                f"{self.reach!r}"
-            )
+        settings = checked_settings(self.components, self.share, self.reach)
+        for field, value in zip(dataclasses.fields(self), settings, strict=True):
+            object.__setattr__(self, field.name, value)

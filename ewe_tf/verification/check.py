@@ -6,11 +6,13 @@ import math
 import numpy as np
 
 from ewe_tf.keys.digest import array_digest
+from ewe_tf.keys.origin import OriginError
 from ewe_tf.keys.regenerate import regenerate
 from ewe_tf.verification import verdict as verdicts
 from ewe_tf.verification.bundle import BundleError
 from ewe_tf.verification.bundle import read_bundle
 from ewe_tf.verification.calibration import calibrate
+from ewe_tf.verification.judging import NOT_OPPOSED
 from ewe_tf.verification.judging import judge
 from ewe_tf.verification.transcript import BENIGN
 from ewe_tf.verification.transcript import CONTROL
@@ -71,67 +73,32 @@ def check_bundle(path, *, commitment=None, innocent_models=None, suspect=None, s
     Raises:
         FileNotFoundError: if there is no such file.
         BundleError: if it is damaged or edited.
+        TypeError, ValueError: for a `commitment` that is no text, a `source` of another form or
+            input shape, and models that `ewe_tf.Oracle` does not take.
     """
+    if commitment is not None and not isinstance(commitment, str):
+        raise TypeError(f"`commitment` must be hexadecimal text. Received: {commitment!r:.80}")
     bundle = read_bundle(path)
+    key, settings, transcript = bundle.key, bundle.settings, bundle.transcript
     try:
-        return _checked(bundle, commitment, innocent_models, suspect, source)
+        own = key.commitment()
+        questions = ("questions", *_questions(key, settings, transcript))
+        again = judge(key, settings, transcript)
+        verdict = ("verdict", *_same_verdict(bundle.verdict, again))
+        unshown = _unshown(key, settings)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise BundleError(f"{str(path)!r} holds what no verification makes: {error}") from error
-
-
-def _checked(bundle, commitment, innocent_models, suspect, source):
-    key, settings, transcript, stated = (
-        bundle.key, bundle.settings, bundle.transcript, bundle.verdict,
-    )  # fmt: skip
-    checks, unshown = [("whole", True, "every digest matches")], []
-    own = key.commitment()
+    checks = [("whole", True, "every digest matches")]
     if commitment is not None:
         same = commitment.strip().lower() == own
         checks.append(("commitment", same, own if same else f"the key's is {own}"))
     else:
-        unshown.append(f"that {own} was published: give the published commitment")
-    unshown.append(
-        "that the commitment was published before the suspect existed: triggers made for one "
-        "model are answered by it alone"
-    )
-    checks.append(("questions", *_questions(key, settings, transcript)))
-    again = judge(key, settings, transcript)
-    different = _differences(stated, again)
-    detail = "comes out the same" if not different else f"{', '.join(different)} come out otherwise"
-    checks.append(("verdict", not different, detail))
+        unshown.insert(0, f"that {own} was published: give the published commitment")
+    checks += [questions, verdict]
     if source is not None:
-        found = regenerate(key, *(source if isinstance(source, tuple) else (source,)))
-        wrong = [what for what, holds, _ in found.checks if not holds]
-        ascended = key.origin.get("budget") is not None
-        inexact = "within the ascent's budget" if ascended else "up to rounding"
-        exact = "bit for bit" if found.exact else inexact
-        detail = f"{exact}" if not wrong else f"fails for: {', '.join(wrong)}"
-        checks.append(("regeneration", found.holds, detail))
-        if ascended:
-            unshown.append(
-                "that the ascended triggers were not made for this suspect: only the date of the "
-                "commitment, before the suspect existed, shows it"
-            )
+        checks.append(("regeneration", *_regeneration(key, source)))
     else:
         unshown.append("that the triggers follow from a seed: give their source")
-    if settings.part == "keys":
-        unshown.append(
-            "that the keys were not selected by this suspect's answers: the date of the "
-            "commitment shows it, or a verdict on the held-out triggers"
-        )
-    if not settings.sequential and settings.pairs < len(settings.distinct(key)):
-        unshown.append(
-            "that the number of triggers was settled before the first answer, as a fixed-size test "
-            "demands: a sequential verdict does not"
-        )
-    unshown.append(
-        "that this was the only verification of this suspect: whoever had n to choose from (parts "
-        "of the key, ways of testing, keys) has n times the p-value"
-    )
-    unshown.append(
-        "that the triggers differ enough to count one by one: look at them, for copies of one "
-        "image get one answer from every model"
-    )
     if innocent_models is not None:
         try:
             key = calibrate(dataclasses.replace(key, calibration=None), innocent_models)
@@ -141,16 +108,79 @@ def _checked(bundle, commitment, innocent_models, suspect, source):
             checks.append(("innocent models", False, str(error)))
     elif key.calibration is not None:
         unshown.append("that the innocent models were innocent: give models of your own")
-    if suspect is not None:
+    if suspect is None:
+        unshown.append("that the suspect gave these answers: ask it once more")
+    elif questions[1]:
         checks.append(("answers", *_asked_again(key, settings, transcript, suspect)))
     else:
-        unshown.append("that the suspect gave these answers: ask it once more")
+        checks.append(("answers", False, "not asked again: the questions are not the key's"))
     failed = [what for what, holds, _ in checks if not holds]
     if failed:
         decision, reason = verdicts.UNDECIDED, f"does not hold: {', '.join(failed)}"
     else:
         decision, reason = again.decision, again.reason
     return BundleCheck(decision, reason, tuple(checks), again, tuple(unshown))
+
+
+def _same_verdict(stated, again):
+    different = _differences(stated, again)
+    if different:
+        return False, f"{', '.join(different)} come out otherwise"
+    return True, "comes out the same"
+
+
+def _unshown(key, settings):
+    """What no bundle shows, whatever the one who checks has at hand."""
+    unshown = [
+        "that the commitment was published before the suspect existed: triggers made for one "
+        "model are answered by it alone"
+    ]
+    origin = key.origin or {}
+    if any(origin.get(name) is not None for name in ("patch", "attribute", "budget")):
+        unshown.append(
+            "that the patch, the natural attribute and the ascent budget, which the owner chose, "
+            "were not chosen for this suspect or any model: they are in the committed key, and "
+            "innocent models tell"
+        )
+    if origin.get("budget") is not None:
+        unshown.append(
+            "that the ascended triggers were not made for this suspect: within the budget they may "
+            "be anything, and only the date of the commitment, before the suspect existed, shows it"
+        )
+    if settings.part == "keys":
+        unshown.append(
+            "that the keys were not selected by this suspect's answers: the date of the "
+            "commitment shows it, or a verdict on the held-out triggers"
+        )
+    if settings.sequential:
+        unshown.append(f"that {NOT_OPPOSED}")
+    elif settings.pairs < len(settings.distinct(key)):
+        unshown.append(
+            "that the number of triggers was settled before the first answer, as a fixed-size test "
+            "demands: a sequential verdict does not"
+        )
+    return unshown + [
+        "that this was the only verification of this suspect: whoever had n to choose from (parts "
+        "of the key, ways of testing, keys) has n times the p-value",
+        "that the triggers differ enough to count one by one: look at them, for copies of one "
+        "image get one answer from every model",
+    ]
+
+
+def _regeneration(key, source):
+    """Whether the key's triggers follow from a source, and with what freedom."""
+    try:
+        found = regenerate(key, *(source if isinstance(source, tuple) else (source,)))
+    except OriginError as error:
+        return False, str(error)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`source` must be images or (images, classes): {error}") from error
+    wrong = [f"{what} ({detail})" for what, holds, detail in found.checks if not holds]
+    if wrong:
+        return False, f"fails for: {', '.join(wrong)}"
+    told = ("settings", "held-out triggers", "key triggers")
+    details = [detail for what, _, detail in found.checks if what in told]
+    return True, "; ".join(dict.fromkeys(details))
 
 
 def _questions(key, settings, transcript):

@@ -52,6 +52,10 @@ class ContrastEProcess:
     Six clear pairs (12 queries) have p = 4.3e-4, and seven with one trigger missed 9.6e-4. Fewer
     than 10 queries can be evidence at 1e-3 in no valid test: for a suspect that gives the target
     to every second strange input, all patterns of n answers are equally likely, `2 ** -n` each.
+    That the answers are not negatively correlated is needed: of suspects that give the target to
+    exactly one of each pair, by the toss of a coin, about 2 in 100 reach 1e-3. The exact McNemar
+    test (`mcnemar_p_value`) holds for them too, and gives six clear pairs 1/64.
+
     At 10 a single pattern could be evidence, for 98 % of the level, and whoever has one odd answer
     would then need 20 queries and not 14.
 

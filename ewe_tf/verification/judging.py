@@ -15,6 +15,13 @@ from ewe_tf.verification.rank_tests import rank_p_values
 from ewe_tf.verification.sequential import EProcess
 from ewe_tf.verification.verdict import Verdict
 
+# What the sequential test of the controls assumes and the exact McNemar test does not.
+NOT_OPPOSED = (
+    "an innocent suspect's answers to a trigger and its control are not negatively correlated (of "
+    "suspects that toss a coin which one of each pair gets the target, 2 % are accused at 1e-3); "
+    "sequential=False does without this"
+)
+
 
 def judge(key, settings, transcript):
     """What a transcript says about a key, by the rules of `ewe_tf.verify`.
@@ -212,6 +219,8 @@ def _assumptions(key, settings):
         )
     else:
         lines.append("the suspect, if innocent, is of the kind of the innocent models asked")
+    if settings.sequential:
+        lines.append(NOT_OPPOSED)
     if settings.part == "keys":
         lines.append(
             "keys were selected for being answered by copies; the triggers whose randomness can "

@@ -37,7 +37,9 @@ class Verdict:
         null_rate: the rate that the triggers' answers were tested against.
         null_source: where it comes from.
         conformal_p_value: share of innocent models (and the suspect) with a rate at least as
-            large; `None` without calibration.
+            large; after sequential stopping it is a description only, because the rates are
+            compared on triggers whose number the suspect's answers chose. It does not decide.
+            `None` without calibration.
         false_positive_bound: upper 95 % bound on the share of innocent models at or above the
             null rate; `None` without calibration.
         queries: rows sent to the suspect, benign ones included.

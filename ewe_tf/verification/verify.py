@@ -39,7 +39,9 @@ def verify(
     triggers no more often than the null rate (innocent models), and no more often than their
     matched controls (a suspect that gives the target to anything strange). The larger p-value
     decides. Triggers and controls are asked in pairs, in an order that follows from the key's
-    commitment.
+    commitment. Where a key's controls are the source inputs themselves (natural attributes,
+    patched sources), the second hypothesis says only that it is the change that gets the target,
+    and innocent models' answers, the null rate, carry the weight.
 
     A suspect that is given as an `Oracle` with `answers="probabilities"`, and a key that is
     calibrated with at least three independent models that gave probabilities, add a second test:
@@ -59,7 +61,9 @@ def verify(
         alpha: level of the decision, in (0, 1).
         max_queries: most rows to send; `None` for all triggers and controls once.
         sequential: whether to stop as soon as the evidence suffices (evidence valid at every
-            stopping time), or to ask everything and use the exact fixed-size tests.
+            stopping time), or to ask everything and use the exact fixed-size tests. Stopping
+            early assumes that an innocent suspect's answers to a trigger and its control are not
+            negatively correlated; `sequential=False` does without this.
         triggers: `"keys"`, those that were selected for a verdict, or `"held_out"`, those of
             the rule that nothing was selected on: their randomness can be proved to others
             (`ewe_tf.keys.regenerate`).

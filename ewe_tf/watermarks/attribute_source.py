@@ -1,11 +1,11 @@
 """The source whose triggers are a class's own inputs with one attribute carried to excess."""
 
 import dataclasses
-import functools
 
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf.keys import generator
 from ewe_tf.keys.attribute import Attribute
 from ewe_tf.keys.attribute import principal_attributes
 from ewe_tf.keys.attribute import score_threshold
@@ -43,33 +43,56 @@ class AttributeSource:
     Attributes:
         settings: the `NaturalAttribute`.
         data: the `TaskData`.
+        attributes: dict from class to the `Attribute`s of its components.
         choices: the labels to choose from.
     """
 
     settings: NaturalAttribute
     data: object
+    attributes: dict
     choices: tuple
 
     in_distribution = True
 
     @classmethod
     def of(cls, settings, data, least):
-        """Checks that there are `least` inputs of some class beside those to be relabelled.
+        """The attributes of every class that has enough inputs which differ enough.
+
+        Args:
+            settings: the `NaturalAttribute`.
+            data: the `TaskData`.
+            least: number of different inputs that a class must have beside those relabelled.
 
         Raises:
-            ValueError: if no class has as many.
+            ValueError: if there is no such class, or the share of rows to relabel is of none.
         """
         relabelled = round(settings.share * len(data.x))
-        counts = {int(c): int(np.sum(data.labels == c)) for c in np.unique(data.labels)}
-        classes = [c for c, n in counts.items() if n - relabelled >= least]
-        if not classes:
+        if settings.share and not relabelled:
             raise ValueError(
-                f"`source`, a NaturalAttribute with share={settings.share}, relabels {relabelled} "
-                f"rows of a class and needs at least {least} others of it. Received, by class: "
-                f"{counts}"
+                f"`source`, a NaturalAttribute with share={settings.share:g}, would relabel none "
+                f"of the {len(data.x)} rows: give a larger `share`, or 0"
             )
-        labels = [(c, i, s) for c in classes for i in range(settings.components) for s in (1, -1)]
-        return cls(settings, data, tuple(labels))
+        rows = {int(c): int(np.sum(data.labels == c)) for c in np.unique(data.labels)}
+        attributes, alike = {}, []
+        for of_class in (c for c, count in rows.items() if count - relabelled >= least):
+            images = data.x[data.labels == of_class]
+            try:
+                attributes[of_class] = principal_attributes(images, settings.components)
+            except ValueError:
+                alike.append(of_class)
+        directions = [(i, sign) for i in range(settings.components) for sign in (1, -1)]
+        source = cls(settings, data, attributes, ())
+        labels = [(c, *direction) for c in attributes for direction in directions]
+        counts = {label: len(generator.distinct(source.of_class(label))) for label in labels}
+        choices = tuple(label for label, count in counts.items() if count >= least)
+        if not choices:
+            raise ValueError(
+                f"`source`, a NaturalAttribute with share={settings.share:g} and components="
+                f"{settings.components}, relabels {relabelled} rows of a class and needs at least "
+                f"{least} others of it that differ. Received, by class: {rows} rows"
+                f"{f'; classes {alike} do not vary in as many directions' if alike else ''}"
+            )
+        return dataclasses.replace(source, choices=choices)
 
     @property
     def images(self):
@@ -101,7 +124,7 @@ class AttributeSource:
     def attribute(self, label):
         """The `Attribute` of a source label."""
         of_class, component, sign = label
-        found = self._attributes[of_class][component]
+        found = self.attributes[of_class][component]
         return found if sign > 0 else found.reversed()
 
     def threshold(self, label):
@@ -129,9 +152,3 @@ class AttributeSource:
 
     def _of_class(self, label):
         return self.data.x[self.data.labels == label]
-
-    @functools.cached_property
-    def _attributes(self):
-        classes = sorted({label[0] for label in self.choices})
-        components = self.settings.components
-        return {c: principal_attributes(self._of_class(c), components) for c in classes}

@@ -193,11 +193,16 @@ class EWE:
         source = sources.resolve(self.source, task.data, task.classifier.input_shape)
         choices = pairs.target_choices(source, self.target, task.data)
         rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
-        fixed = self.target != "auto" and len(source.choices) == 1
+        fixed = self.target != "auto" and len(choices) == 1
         if not fixed and not innocent_models.count(self.innocents):
+            natural = isinstance(self.source, NaturalAttribute)
             raise ValueError(
-                "`innocents` must be positive to choose a pair: give models, or a source class "
-                "and a `target`"
+                "`innocents` must be positive where `source` is a NaturalAttribute: they choose "
+                "its class, direction and sign, whether or not `target` is given"
+                if natural
+                else "`innocents` must be positive to choose a pair: give models, or a `source` "
+                f"of one class and a `target`. Received: target={self.target!r}, and source "
+                f"classes {list(choices)}"
             )
         innocent_models.check(self.innocents, task.classifier)
         patch, ascent = self._patch_and_ascent(source, task.data.value_range)

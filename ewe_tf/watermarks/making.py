@@ -91,10 +91,15 @@ def make_rule(
 def controls(rule, images, rng):
     """The matched control `(n, ...)` of each trigger.
 
-    Where the rule changes images, the unchanged source image. Where source images are used as
-    they are, the same image with its pixels in another order, one order for all: every value
-    is still there, the picture is not. A suspect that gives the target to whatever is strange
-    to it gives it to these as well.
+    Where source images are used as they are, the same image with its pixels in another order,
+    one order for all: every value is still there, the picture is not. A suspect that gives the
+    target to whatever is strange to it gives it to these as well.
+
+    Where the rule changes images (a natural attribute, a patch, ascent), the unchanged source
+    image, which is not strange to anybody. That triggers are answered more often than these says
+    only that it is the change, not the source image itself, that gets the target; a suspect that
+    gives the target to whatever was changed so is not told from a copy by its controls. For such
+    keys innocent models' answers to the triggers (the null rate) carry the weight.
 
     Args:
         rule: the `Rule`.

@@ -103,7 +103,11 @@ def _rates(log_probabilities):
 
 
 def target_choices(source, target, data):
-    """For each source label the target classes that it may be paired with."""
+    """For each source label the target classes that it may be paired with.
+
+    Raises:
+        ValueError: for a target that the data lack, or if no source label goes with it.
+    """
     present = np.unique(data.labels).tolist()
     if target != "auto" and target not in present:
         raise ValueError(
@@ -114,11 +118,19 @@ def target_choices(source, target, data):
         allowed = [t for t in present if t != source.own_class(label)]
         if target == "auto" or target in allowed:
             choices[label] = allowed
+    if not any(choices.values()):
+        raise ValueError(
+            f"`target` must differ from the class of `source`. Received: target={target!r}, and "
+            f"sources of class {sorted({source.own_class(c) for c in source.choices})} only, of "
+            f"the data's classes {present}"
+        )
     return choices
 
 
 def choose_by(innocents, source, choices, target, seed):
     """The pairs that innocent models choose, best first; without any, the one that there is.
+
+    Without innocent models, `choices` must have one source label and `target` be a class.
 
     Args:
         innocents: list of `InHouse` models.
@@ -128,7 +140,8 @@ def choose_by(innocents, source, choices, target, seed):
         seed: of the source inputs that are asked, at most 500 of each class.
     """
     if not innocents:
-        return [Pair.of(source.choices[0], target, None)]
+        (label,) = choices
+        return [Pair.of(label, target, None)]
     rng = np.random.default_rng(seed)
     asked = {}
     for label in choices:

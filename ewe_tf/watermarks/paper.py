@@ -248,10 +248,10 @@ class PaperEWE:
         temperatures = _for_each(self.temperatures, names, "temperatures")
         source = self._source(task)
         choices = pairs.target_choices(source, self.target, data)
-        if not self.innocents and (self.target == "auto" or len(source.choices) > 1):
+        if not self.innocents and (self.target == "auto" or len(choices) > 1):
             raise ValueError(
                 "`source_class` and `target` must be given, or `innocents` to choose them. "
-                f"Received: target={self.target!r}, and source classes {list(source.choices)}"
+                f"Received: target={self.target!r}, and source classes {list(choices)}"
             )
         patch = Patch(size=3).fitted(data.x, data.value_range) if source.in_distribution else None
         replicas = model.distribute_strategy.num_replicas_in_sync

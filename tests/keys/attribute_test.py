@@ -55,3 +55,13 @@ def test_too_few_inputs_and_inputs_that_do_not_differ_are_refused():
         principal_attributes(np.zeros((5, 12)), 5)
     with pytest.raises(ValueError, match="do not differ in 2 directions"):
         principal_attributes(np.outer(np.arange(9.0), np.ones(12)), 2)
+
+
+@pytest.mark.parametrize("scale", [1e-7, 1.0, 1e7])
+def test_whether_inputs_differ_does_not_depend_on_their_unit(images, scale):
+    """float32 rounding is no direction, and small numbers are."""
+    found = principal_attributes(images * scale, 2)[1]
+    assert found.deviation == pytest.approx(principal_attributes(images, 2)[1].deviation * scale)
+    line = np.float32(np.outer(np.linspace(0.5, 1, 50), np.linspace(0.3, 1, 12)) * scale)
+    with pytest.raises(ValueError, match="do not differ in 2 directions"):
+        principal_attributes(line, 2)

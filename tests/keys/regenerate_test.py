@@ -104,7 +104,66 @@ def test_ascended_triggers_lie_within_their_budget(source):
     assert "beyond the ascent's budget of 0.05" in str(found)
 
 
-def test_the_published_scheme_regenerates_its_controls():
+def test_a_budget_that_makes_any_image_of_any_is_told_and_fails(source):
+    key = fit(source=0, patch=Patch(2), ascent=GradientAscent(steps=1, budget=0.05))
+    x, y = blobs(300, 1)
+    spread = np.median([image.max() - image.min() for image in x[y == 0]])
+    assert f"budget of 0.05, {0.05 / spread:.1%} of the images' range of {spread:.3g}" in str(
+        regenerate(key, x, y)
+    )
+    # What a liar does: triggers as he likes them, and a budget that covers them.
+    forged = np.random.default_rng(3).random(key.held_out.shape, np.float32)
+    lie = dataclasses.replace(key, held_out=forged, origin={**key.origin, "budget": 1.0})
+    found = regenerate(lie, x, y)
+    assert [what for what, holds, _ in found.checks if not holds] == ["settings"]
+    assert "above 25% it can make any image of any" in str(found)
+    # One odd value in a committed source does not make room for it.
+    x = x.copy()
+    x[np.flatnonzero(y == 0)[0], 0, 0, 0] = 100.0
+    assert "settings" in {what for what, holds, _ in regenerate(lie, x, y).checks if not holds}
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        {"budget": "1"}, {"budget": -0.1}, {"budget": True}, {"value_range": [0, None]},
+        {"kept": [0.5]}, {"kept": [2**70]}, {"controls": "none"}, {"position": [0, 0]},
+        {"patch": {"size": 0, "value": 1.0}, "position": [0, 0]}, {"attribute": {"component": 0}},
+        {"beacon": {"seed": 5, "value": "xyz"}}, {"target": None}, {"generator": 1},
+    ],
+)  # fmt: skip
+def test_an_origin_of_another_form_is_refused(key, source, stated):
+    with pytest.raises(ValueError, match="The key"):
+        regenerate(dataclasses.replace(key, origin={**key.origin, **stated}), source)
+
+
+def test_a_patch_beyond_the_images_fails(source):
+    x, y = blobs(300, 1)
+    key = fit(source=0, patch=Patch(2), ascent=None)
+    found = regenerate(key, x, y)
+    assert found.holds and found.exact and "a patch of 2 x 2 values of" in str(found)
+    lie = dataclasses.replace(key, origin={**key.origin, "position": [7, 0]})
+    wrong = {what for what, holds, _ in regenerate(lie, x, y).checks if not holds}
+    assert "settings" in wrong
+
+
+def test_labels_may_have_any_form_that_fit_takes(source):
+    x, y = blobs(300, 1)
+    key = fit(source=0, patch=Patch(2), ascent=None)
+    for labels in (y[:, None], y.astype(np.float64), np.eye(3)[y], y.astype(np.uint8).tolist()):
+        assert regenerate(key, x, labels).holds
+        assert seed_commitment(5, x, labels) == seed_commitment(5, x, y)
+    for labels in (y + 0.5, np.eye(3)[y] * 2, y[:-1], y.astype(str)):
+        with pytest.raises(ValueError, match="`classes` must be one integer for each of the 300"):
+            regenerate(key, x, labels)
+
+
+def test_inputs_of_another_shape_are_named(key, source):
+    with pytest.raises(ValueError, match=r"`images` must have the key's input shape \(8, 8, 1\)"):
+        regenerate(key, source[:, :5])
+
+
+def test_the_published_scheme_regenerates_its_controls_but_its_steps_have_no_bound():
     x, y = blobs(300, 1)
     scheme = ewe_tf.EWE.paper(source=0, target=1, epochs=1, keys=10)
     keras.utils.set_random_seed(0)
@@ -119,7 +178,8 @@ def test_the_published_scheme_regenerates_its_controls():
     model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
     key = ewe_tf.fit(model, x, y, watermark=scheme, epochs=2, batch_size=32, verbose=0, seed=3).key
     found = regenerate(key, x, y)
-    assert found.holds, str(found)
+    assert [what for what, holds, _ in found.checks if not holds] == ["settings"], str(found)
+    assert "ascent with a budget of 0.65" in str(found)
 
 
 def test_beacon_seed_is_sha256_of_seed_and_value():

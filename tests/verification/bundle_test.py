@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 
 import ewe_tf
+from ewe_tf.keys import array_digest
+from ewe_tf.keys import generator
 from ewe_tf.verification import BundleError
 from ewe_tf.verification import Cover
 from ewe_tf.verification import calibrate
@@ -131,6 +133,87 @@ def test_own_innocent_models_replace_those_of_the_claimant(bundle, suspect):
     assert found.verdict.conformal_p_value == pytest.approx(1 / 5)
     refused = check_bundle(bundle, innocent_models=[suspect(0.0), suspect(0.5)])
     assert refused.decision == "could not tell" and "not fit for use" in str(refused)
+
+
+def ascended(make_key, suspect, budget=0.05):
+    """A calibrated key whose triggers lie 0.02 above source images, and its source."""
+    images = np.random.default_rng(3).random((150, 6), np.float32)
+    seed = generator.child_seeds(8, 3)[generator.SPLIT]
+    rows = generator.split_rows(images, np.random.default_rng(seed))
+    sources, held_out = images[rows["candidates"][:30]], images[rows["held_out"]]
+    origin = {
+        "generator": generator.GENERATOR,
+        "images": array_digest(images), "classes": array_digest(np.zeros(150, int)),
+        "source_class": 0, "target": 3, "kept": list(range(30)), "patch": None, "position": None,
+        "budget": budget, "controls": "sources", "value_range": [0.0, 1.0], "beacon": None,
+        "attribute": None,
+    }  # fmt: skip
+    key = dataclasses.replace(
+        make_key(30, len(held_out)), seed=8, origin=origin, triggers=sources + np.float32(0.02),
+        controls=sources, held_out=held_out + np.float32(0.02), held_out_controls=held_out,
+    )  # fmt: skip
+    return calibrate(key, [suspect(0.0)] * 3), images
+
+
+@pytest.mark.parametrize("budget", [0.05, 1.0])
+def test_what_the_owner_of_an_ascended_key_chose_is_told(make_key, suspect, tmp_path, budget):
+    key, images = ascended(make_key, suspect, budget)
+    known = {array_digest(x) for x in key.triggers}
+
+    def copy(x):
+        return np.array([3 if array_digest(row) in known else 5 for row in x])
+
+    ewe_tf.verify(key, copy, bundle=tmp_path / "b.zip")
+    found = check_bundle(tmp_path / "b.zip", source=images)
+    (line,) = [detail for what, _, detail in found.checks if what == "regeneration"]
+    share = budget / np.median(images.max(1) - images.min(1))
+    assert f"a budget of {budget:g}, {share:.1%} of the images' range" in line
+    assert found.holds == (budget < 0.1)
+    if found.holds:
+        assert found.decision == "evidence" and "moved by up to 0.02, within" in line
+    assert "ascended triggers were not made for this suspect" in str(found)
+
+
+def test_the_judges_own_arguments_are_not_the_bundles_fault(bundle, make_key, suspect, tmp_path):
+    images = np.zeros((40, 6), np.float32)
+    found = check_bundle(bundle, source=images)
+    assert [what for what, holds, _ in found.checks if not holds] == ["regeneration"]
+    assert "cannot be regenerated" in str(found)
+    key, _ = ascended(make_key, suspect)
+    ewe_tf.verify(key, suspect(0.0), bundle=tmp_path / "b.zip")
+    for source, message in (
+        ("photos", "`images` must be an array"),
+        (images[:, :3], "the key's input shape"),
+        ((images, np.zeros(3)), "`classes` must be one integer for each"),
+        ((images, images, images), "3 positional arguments|were given"),
+    ):
+        with pytest.raises(ValueError, match=f"`source` must be images.*({message})") as error:
+            check_bundle(tmp_path / "b.zip", source=source)
+        assert not isinstance(error.value, BundleError)
+    for arguments in ({"commitment": 7}, {"innocent_models": [7]}, {"suspect": 7}):
+        with pytest.raises(TypeError):
+            check_bundle(bundle, **arguments)
+
+
+def test_questions_that_are_not_the_keys_are_not_asked_again(bundle, suspect, tmp_path):
+    found = read_bundle(bundle)
+    first, *rest = found.transcript.exchanges
+    exchanges = (dataclasses.replace(first, number=1000), *rest)
+    transcript = dataclasses.replace(found.transcript, exchanges=exchanges)
+    edited = changed(bundle, tmp_path / "edited.zip", transcript=transcript)
+    result = check_bundle(edited, suspect=suspect(0.95))
+    assert {"questions", "answers"} <= {what for what, holds, _ in result.checks if not holds}
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_only_early_stopping_assumes_answers_that_are_not_opposed(
+    key, suspect, tmp_path, sequential
+):
+    path = tmp_path / "b.zip"
+    verdict = ewe_tf.verify(key, suspect(0.95), bundle=path, sequential=sequential)
+    found = check_bundle(path)
+    for lines in (verdict.assumptions, found.open):
+        assert any("negatively correlated" in line for line in lines) == sequential
 
 
 def test_nobody_is_accused_by_a_key_that_no_innocent_model_was_asked_about(

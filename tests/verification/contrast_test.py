@@ -7,6 +7,7 @@ import pytest
 from ewe_tf.verification import ContrastEProcess
 from ewe_tf.verification.contrast import contrast_log_e_value
 from ewe_tf.verification.contrast import contrast_p_value
+from ewe_tf.verification.paired import mcnemar_p_value
 
 
 def processed(trigger, control):
@@ -113,6 +114,14 @@ def test_the_best_opponent_of_all_is_met_and_not_exceeded():
 def test_who_may_answer_controls_more_seldom_is_not_bound():
     level = np.log(300)
     assert probability_of_reaching(level, law_of(0.6, 0.4)) > contrast_p_value([level])[0]
+
+
+def test_negatively_correlated_answers_are_outside_of_the_null_hypothesis():
+    """Exactly one of each pair, by a coin: the exact test holds its level and this one does not."""
+    level = log_e_values_after(6)[6, 0]
+    assert contrast_p_value([level])[0] < 1e-3 < mcnemar_p_value([True] * 6, [False] * 6) == 1 / 64
+    opposed = {(True, False): 0.5, (False, True): 0.5}
+    assert 0.015 < probability_of_reaching(level, opposed) < 0.03
 
 
 def test_optional_stopping_does_not_break_the_level(uniform_or_larger):

@@ -1,5 +1,8 @@
 """`EWE(source=NaturalAttribute())`: triggers that exaggerate what varies within a class."""
 
+import dataclasses
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -80,6 +83,15 @@ def test_the_key_regenerates_from_the_training_data(protected, digits, tmp_path)
     object.__setattr__(forged, "origin", origin)
     failing = {what for what, holds, _ in regenerate(forged, *digits).checks if not holds}
     assert failing == {"held-out triggers", "key triggers"}
+    assert " deviations, 1.00% of the rows relabelled, values within 0 and 1" in str(found)
+    for stated in (
+        {"attribute": {**key.origin["attribute"], "share": 0.03}},
+        {"attribute": {**key.origin["attribute"], "reach": [5.5, 3.5]}},
+        {"value_range": [0.0, 2.0]},
+    ):
+        object.__setattr__(forged, "origin", {**key.origin, **stated})
+        failing = {what for what, holds, _ in regenerate(forged, *digits).checks if not holds}
+        assert "settings" in failing
 
 
 @pytest.mark.parametrize(
@@ -88,11 +100,53 @@ def test_the_key_regenerates_from_the_training_data(protected, digits, tmp_path)
         ({"components": 0}, "`components` must be at least 1"),
         ({"share": 0.5}, r"`share` must be in \[0, 0.02\]"),
         ({"reach": (5, 3)}, "`reach` must be two growing positive numbers"),
+        ({"components": None}, "`components` must be an integer. Received: None"),
+        ({"components": 2.5}, "`components` must be an integer. Received: 2.5"),
+        ({"components": np.nan}, "`components` must be an integer"),
+        ({"share": None}, r"`share` must be in \[0, 0.02\]. Received: None"),
+        ({"reach": None}, "`reach` must be two growing positive numbers.* Received: None"),
+        ({"reach": (1, 2, 3)}, "`reach` must be two"),
+        ({"reach": ("1", "2")}, "`reach` must be two"),
     ],
 )
 def test_settings_out_of_range_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         ewe_tf.NaturalAttribute(**arguments)
+
+
+def attribute_source(x, labels, least=20, **settings):
+    data = task_data.from_arrays(x, labels, 3, 10, seed=1)
+    return AttributeSource.of(ewe_tf.NaturalAttribute(**{"share": 0, **settings}), data, least)
+
+
+def test_classes_whose_inputs_do_not_differ_enough_are_left_out():
+    x = np.random.default_rng(4).random((120, 6)).astype(np.float32)
+    labels = np.repeat([0, 1, 2], 40)
+    x[:40] = 0.5  # One input, forty times.
+    x[40:80] = x[40:55][np.arange(40) % 15]  # Fifteen different ones.
+    assert attribute_source(x, labels).choices == ((2, 0, 1), (2, 0, -1))
+    assert {c for c, _, _ in attribute_source(x, labels, least=15).choices} == {1, 2}
+    with pytest.raises(ValueError, match=r"`source`, .*; classes \[0\] do not vary in as many"):
+        attribute_source(x[:80], labels[:80])
+    with pytest.raises(ValueError, match="`source`, a NaturalAttribute .*components=6"):
+        attribute_source(x, labels, components=6)
+    # Relabelled ones do not count: 38 of 40 remain.
+    with pytest.raises(ValueError, match="relabels 2 rows .*at least 39 others"):
+        attribute_source(x, labels, least=39, share=0.02)
+    assert attribute_source(x, labels, least=38, share=0.02).choices
+
+
+def test_a_share_of_no_row_is_refused():
+    x = np.random.default_rng(4).random((120, 6)).astype(np.float32)
+    with pytest.raises(ValueError, match="share=0.002, would relabel none of the 120 rows"):
+        attribute_source(x, np.repeat([0, 1, 2], 40), share=0.002)
+
+
+def test_settings_are_plain_numbers_whatever_they_came_as():
+    found = ewe_tf.NaturalAttribute(np.float64(2), np.float64(0.01), np.array([3, 5]))
+    assert json.dumps(dataclasses.asdict(found)) == (
+        '{"components": 2, "share": 0.01, "reach": [3.0, 5.0]}'
+    )
 
 
 def test_what_does_not_go_with_it_is_refused(digits, make_model, fit):
@@ -104,6 +158,9 @@ def test_what_does_not_go_with_it_is_refused(digits, make_model, fit):
     greedy = ewe_tf.NaturalAttribute(share=0.02)
     x, y = digits
     few = np.concatenate([np.flatnonzero(y == c)[:24] for c in range(10)])
+    scheme = ewe_tf.EWE(source=SOURCE, target=3, innocents=0)
+    with pytest.raises(ValueError, match="`innocents` must be positive where `source` is a Natur"):
+        fit(make_model(), *digits, watermark=scheme)
     with pytest.raises(ValueError, match="relabels 5 rows.*at least 20 others") as error:
         fit(make_model(), x[few], y[few], watermark=ewe_tf.EWE(source=greedy))
     assert "9: 24" in str(error.value)

@@ -1,8 +1,12 @@
 import numpy as np
 import pytest
 
+from ewe_tf.watermarks import source as sources
+from ewe_tf.watermarks import task_data
 from ewe_tf.watermarks.in_house import margins
+from ewe_tf.watermarks.pair import choose_by
 from ewe_tf.watermarks.pair import choose_pair
+from ewe_tf.watermarks.pair import target_choices
 
 
 def answers(rates, second=None, rows=100):
@@ -74,3 +78,23 @@ def test_the_scale_of_a_models_logits_does_not_matter():
     slightly_1 = answers([1.0, 0, 0], second=1)
     pair = choose_pair([{0: near_1}, {0: near_2}, {0: slightly_1}], {0: [1, 2]}, "auto")
     assert pair.target == 1
+
+
+def source_of(rows):
+    """The task's own classes as the source, with some rows of each, and the data."""
+    x = np.random.default_rng(1).random((sum(rows), 5)).astype(np.float32)
+    data = task_data.from_arrays(x, np.repeat(np.arange(len(rows)), rows), len(rows), 10, 0)
+    return sources.resolve(None, data, (5,)), data
+
+
+def test_a_target_that_no_source_goes_with_is_named():
+    source, data = source_of([30, 5, 5])
+    with pytest.raises(ValueError, match=r"`target` must differ .*target=0, and sources of class"):
+        target_choices(source, 0, data)
+    assert target_choices(source, 2, data) == {0: [1, 2]}
+
+
+def test_without_innocent_models_the_only_source_that_goes_with_the_target_is_taken():
+    source, data = source_of([30, 30])
+    choices = target_choices(source, 0, data)
+    assert [(p.source, p.target) for p in choose_by([], source, choices, 0, 1)] == [(1, 0)]
