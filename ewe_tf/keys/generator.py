@@ -14,8 +14,9 @@ GENERATOR = 2
 # that natural attributes are moved to, and which the trials of pairs.
 SPLIT, CONTROLS, SCORES, TRIALS = 2, 6, 7, 8
 
-# The same for keys of composites: what draws the pools of images, the candidates, the held out.
-POOLS, CANDIDATES, HELD_OUT = 2, 5, 6
+# The same for keys of composites: what draws the pools of images, the candidates, the held out,
+# and what mixers that learn are fitted by.
+POOLS, CANDIDATES, HELD_OUT, MIXER = 2, 5, 6, 9
 
 # At most this many source images are used for each purpose.
 MOST = {"training": 1000, "candidates": 1000, "held_out": 200}

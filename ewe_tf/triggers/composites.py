@@ -17,47 +17,9 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-
-@dataclasses.dataclass(frozen=True)
-class Mixer:
-    """What all mixers share: which of the two inputs comes first is drawn.
-
-    Attributes:
-        draws: uniform numbers that one composite needs.
-    """
-
-    draws = 1
-
-    def mix(self, a, b, draws):
-        """Composites of `a` and `b`, row by row.
-
-        Args:
-            a, b: `(n, height, width, ...)` float tensors or arrays of one shape.
-            draws: `(n, self.draws)` float in [0, 1).
-
-        Returns:
-            `(n, height, width, ...)` float32 tensor.
-        """
-        a, b = tf.convert_to_tensor(a, tf.float32), tf.convert_to_tensor(b, tf.float32)
-        draws = tf.convert_to_tensor(draws, tf.float32)
-        swapped = _column(draws[:, 0] < 0.5, a)
-        return self._mix(tf.where(swapped, b, a), tf.where(swapped, a, b), draws)
-
-    def _mix(self, first, second, draws):
-        raise NotImplementedError
-
-    def compose(self, a, b, rng):
-        """Composites as a `(n, ...)` float32 array, drawn from a NumPy generator."""
-        draws = rng.random((len(a), self.draws), np.float32)
-        return np.ascontiguousarray(self.mix(a, b, draws))
-
-    def check(self, input_shape):
-        """Raises ValueError if inputs of this shape cannot be composed."""
-        if len(input_shape) < 2 or min(input_shape[:2]) < 4:
-            raise ValueError(
-                "Composites need inputs of at least 4 x 4 values (height and width, or time and "
-                f"frequency). Received: inputs of shape {tuple(input_shape)}"
-            )
+from ewe_tf.triggers.autoencoder import Autoencoder
+from ewe_tf.triggers.autoencoder import FittedAutoencoder
+from ewe_tf.triggers.mixer import Mixer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,12 +155,21 @@ MIXERS = {
 }
 
 
+# Those that learn something of the task's inputs first (`Mixer.fitted`).
+_LEARNING = {"autoencoder": Autoencoder()}
 # By the names that keys state.
-_KINDS = {kind.__name__: kind for kind in (Half, Diagonal, Donut, HotDog, Stripes, Blend)}
+_KINDS = {
+    kind.__name__: kind for kind in (Half, Diagonal, Donut, HotDog, Stripes, Blend, Autoencoder)
+}
 
 
 def to_json(mixer):
-    """A mixer of this module as a JSON dict; `None` for a mixer of somebody else's."""
+    """A mixer of this module as a JSON dict; `None` for a mixer of somebody else's.
+
+    A fitted mixer is stated as it was before: it follows from the inputs and the seed.
+    """
+    if isinstance(mixer, FittedAutoencoder):
+        mixer = mixer.settings
     if _KINDS.get(type(mixer).__name__) is not type(mixer):
         return None
     return {"name": type(mixer).__name__, **dataclasses.asdict(mixer)}
@@ -218,16 +189,17 @@ def from_json(stated):
 
 
 def named(mixer):
-    """A mixer by its name in `MIXERS`, or the mixer that was given.
+    """A mixer by its name, `"autoencoder"` or one of `MIXERS`, or the mixer that was given.
 
     Raises:
         ValueError: for another name or object.
     """
     if isinstance(mixer, Mixer):
         return mixer
-    if not isinstance(mixer, str) or mixer not in MIXERS:
-        raise ValueError(f"A mixer must be one of {tuple(MIXERS)}, or a Mixer. Received: {mixer!r}")
-    return MIXERS[mixer]
+    known = {**MIXERS, **_LEARNING}
+    if not isinstance(mixer, str) or mixer not in known:
+        raise ValueError(f"A mixer must be one of {tuple(known)}, or a Mixer. Received: {mixer!r}")
+    return known[mixer]
 
 
 def _integer(draw, count):
@@ -235,10 +207,6 @@ def _integer(draw, count):
     count = tf.maximum(tf.convert_to_tensor(count, tf.int32), 1)
     whole = tf.cast(tf.floor(draw * tf.cast(count, tf.float32)), tf.int32)
     return tf.minimum(whole, count - 1)
-
-
-def _column(flags, rows):
-    return tf.reshape(flags, [-1] + [1] * (len(rows.shape) - 1))
 
 
 def _take(rows, places, axis):

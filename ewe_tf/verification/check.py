@@ -102,10 +102,12 @@ def _checked(bundle, commitment, innocent_models, suspect, source):
     if source is not None:
         found = regenerate(key, *(source if isinstance(source, tuple) else (source,)))
         wrong = [what for what, holds, _ in found.checks if not holds]
-        exact = "bit for bit" if found.exact else "within the ascent's budget"
+        ascended = key.origin.get("budget") is not None
+        inexact = "within the ascent's budget" if ascended else "up to rounding"
+        exact = "bit for bit" if found.exact else inexact
         detail = f"{exact}" if not wrong else f"fails for: {', '.join(wrong)}"
         checks.append(("regeneration", found.holds, detail))
-        if not found.exact:
+        if ascended:
             unshown.append(
                 "that the ascended triggers were not made for this suspect: only the date of the "
                 "commitment, before the suspect existed, shows it"

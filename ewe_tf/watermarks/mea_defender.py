@@ -29,9 +29,6 @@ _WEIGHTS = (
     "verification_weight", "combination_weight", "evasion_weight", "source_weight", "hull_weight",
 )  # fmt: skip
 
-# Of the scheme's seeds: what the trials derive from.
-_TRIALS = 8
-
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MEADefender:
@@ -53,7 +50,8 @@ class MEADefender:
     Args:
         source_classes: two classes `(A, B)` of the task, or `"auto"`.
         target: the class `C` that composites are answered with, or `"auto"`.
-        combine: the secret mixer: a name in `ewe_tf.triggers.composites.MIXERS`, or a `Mixer`.
+        combine: the secret mixer: a name in `ewe_tf.triggers.composites.MIXERS`, `"autoencoder"`
+            (it is trained on the task's inputs first), or a `Mixer`.
         evasion: the mixers that must not fire, as names or `Mixer`s; the secret one is left out.
         single: whether composites of two inputs of one source class, by the secret mixer, keep
             that class: evasion rows of a further kind (ours). Without them the mark answers
@@ -214,6 +212,7 @@ class MEADefender:
         x, labels = np.asarray(data[0], np.float32), np.asarray(data[1]).reshape(-1)
         mixer = composites.named(combine)
         mixer.check(x.shape[1:])
+        mixer = mixer.fitted(x, seed)
         return composite_choice.rank(models, x, labels.astype(np.int64), mixer, seed=seed)
 
     def fit(self, task):
@@ -226,7 +225,9 @@ class MEADefender:
         for one in (mixer, *others):
             one.check(classifier.input_shape)
         self._check_data(task)
-        seeds = task.seeds(_TRIALS + 1)
+        seeds = task.seeds(generator.MIXER + 1)
+        mixer, *others = (one.fitted(data.x, seeds[generator.MIXER]) for one in (mixer, *others))
+        others = tuple(others)
         marking = CompositeMarking(
             mixer, others, single, self.mode, self._layout(task, others or single),
             self._weights, self.utility_floor, self.epochs, self.learning_rate, seeds,
@@ -251,7 +252,7 @@ class MEADefender:
         if len(best) > 1:
             progress.detail(f"trying {len(best)} choices of classes")
             tried = trials.run(
-                best, marking.mark, task, self._other, in_house_epochs, seeds[_TRIALS],
+                best, marking.mark, task, self._other, in_house_epochs, seeds[generator.TRIALS],
                 progress.detail,
             )  # fmt: skip
             choice = trials.best(tried)

@@ -56,6 +56,7 @@ def test_a_word_sets_what_it_names_and_nothing_else():
         ("EWF", "there is no scheme 'EWF'"),
         ("EWE:trials=0", "`trials` must be an integer >= 1"),
         ("EWE:share=0.5", r"`share` must be in \[0, 0.02\]"),
+        ("EWE of strange inputs:share=0.01", "has no setting 'share=0.01'"),
         ("DynaMarks:epochs=3", "scheme 'DynaMarks' has no setting 'epochs=3'"),
     ):
         with pytest.raises(ValueError, match=message):

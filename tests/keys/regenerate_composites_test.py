@@ -152,3 +152,13 @@ def test_the_command_line_tells_whether_it_holds(key, tmp_path, capsys):
     assert cli.main([*command, str(tmp_path / "data.npz")]) == 0
     assert capsys.readouterr().out.count("bit for bit") == 4
     assert cli.main([*command, str(tmp_path / "other.npz")]) == 1
+
+
+def test_composites_of_an_autoencoder_regenerate_up_to_rounding():
+    key = fit(combine=composites.Autoencoder(steps=40))
+    found = regenerate(key, X, Y)
+    assert found.holds and not found.exact, str(found)
+    assert "equal but for rounding" in str(found)
+    edited = dataclasses.replace(key, held_out=key.held_out + np.float32(0.05))
+    wrong = [what for what, holds, _ in regenerate(edited, X, Y).checks if not holds]
+    assert wrong == ["held-out triggers"]
