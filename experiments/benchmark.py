@@ -18,8 +18,6 @@ class Benchmark:
         training: optimizer, rate, batch_size, epochs, further_epochs, further_rate.
         settings: arguments of `EWE` that differ from its defaults. A `source` among them, the
             settings of a `NaturalAttribute`, takes the place of strange inputs.
-        strange: arguments of `EWE` that differ from `settings` where inputs of `source` are
-            used all the same.
         strange: arguments of `EWE` that differ from `settings` where inputs of `source` are the
             triggers all the same.
         published: arguments of `EWE.paper` for this data set that differ from its defaults.
