@@ -29,7 +29,8 @@ def _ewe(benchmark):
 
 
 def _of_strange_inputs(benchmark):
-    return {name: value for name, value in _ewe(benchmark).items() if name != "source"}
+    arguments = {**_ewe(benchmark), **benchmark.strange}
+    return {name: value for name, value in arguments.items() if name != "source"}
 
 
 def _published(benchmark):
