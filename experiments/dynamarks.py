@@ -180,7 +180,7 @@ def main(argv):
     output = pathlib.Path(FLAGS.output or f"runs/dynamarks_{FLAGS.data}")
     output.mkdir(parents=True, exist_ok=True)
     cache = Cache(FLAGS.cache or output / "cache")
-    wanted = [*(one.stage for _, one in asked), *nulls]
+    wanted = [*(stage for _, one in asked for stage in one.stages()), *nulls]
     if FLAGS.status:
         print(overview(wanted, cache, FLAGS.jobs))
         return

@@ -62,6 +62,10 @@ class Asked:
     scheme: str
     attack: str = ""
 
+    def stages(self):
+        """All that its record needs: a run does not look behind a stage that is finished."""
+        return (self.stage, self.stage.inputs["served"])
+
 
 @dataclasses.dataclass(frozen=True)
 class Graph:
@@ -158,7 +162,7 @@ class Graph:
         second = self.copy("second hop", [copy])
         found.append(self.asked("second hop", owner, [second]))
         found.append(self.asked("copy with a stranger", owner, [copy, self.stranger(0)]))
-        return [*found, *self._clients(), self._hard_channel()]
+        return [*found, *self._clients(), *self._hard_channel()]
 
     def _clients(self):
         alice, bob = (self.marked(client, shared=0.5) for client in CLIENTS[:2])
@@ -171,7 +175,11 @@ class Graph:
     def _hard_channel(self):
         owner = self.marked(hard_rate=0.5, hard_gap=0.2)
         copy = self.copy("label only, hard channel", [owner], LABEL)
-        return self.asked("label only, hard channel", owner, [copy], flips=True)
+        innocent = self.copy("undefended", [self.served("none")])
+        return [
+            self.asked("label only, hard channel", owner, [copy], flips=True),
+            self.asked("innocent, hard channel", owner, [innocent], flips=True),
+        ]
 
     def removals(self):
         """The full-answer copy after each attack; the thief has labels for a tenth of his rows."""
@@ -213,8 +221,8 @@ class Graph:
             "experiment": "dynamarks", "dataset": self.task, "scheme": asked.scheme,
             "seed": self.seed,
         }  # fmt: skip
-        owner = asked.stage.inputs["served"]
-        for stage in (asked.stage, owner):
+        _, owner = asked.stages()
+        for stage in asked.stages():
             found = outcomes.get(stage)
             if found is None or isinstance(found, Failure):
                 error = f"{asked.role} {asked.attack}: {found.error if found else 'not computed'}"
