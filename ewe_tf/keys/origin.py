@@ -78,7 +78,7 @@ def settings_check(origin, images, sources):
     Args:
         origin: what `origin_of` gave, not of composites.
         images: `(n, ...)` float32: the whole source.
-        sources: `(m, ...)` those of them that the triggers are made from.
+        sources: `(m, ...)` those of the source class.
     """
     low, high = origin["value_range"]
     holds, parts = low < high, []

@@ -132,10 +132,12 @@ def _check_sources(key, origin, images, classes, check):
     """Of keys whose triggers are made from source images, one each."""
     sources = images[classes == origin["source_class"]]
     seeds = generator.child_seeds(key.seed, generator.SCORES + 1)
+    bounded = check("settings", *settings_check(origin, images, sources))
+    if not bounded and origin["attribute"] is not None:
+        return
     attribute, sources = _attribute(origin, sources, len(images))
     if not check("rows", len(sources) > 0, f"{len(sources)} source images of the class"):
         return
-    check("settings", *settings_check(origin, images, sources))
     tolerance = _ROUNDING * image_range(sources)
     rows = generator.split_rows(sources, np.random.default_rng(seeds[generator.SPLIT]))
     kept = np.array(origin["kept"], np.int64)
@@ -226,6 +228,8 @@ def _attribute(origin, sources, rows):
     stated = origin["attribute"]
     if stated is None:
         return None, sources
+    if len(sources) <= round(stated["share"] * rows):
+        return None, sources[:0]
     try:
         found = principal_attributes(sources, stated["component"] + 1)[-1]
     except ValueError:
@@ -258,7 +262,7 @@ def _triggers(origin, originals, triggers, tolerance):
 
 def _source(images, classes):
     images = np.asarray(images)
-    if images.dtype.kind not in "fiu" or images.ndim < 2:
+    if images.dtype.kind not in "fiu" or images.ndim < 2 or not len(images):
         raise ValueError(
             f"`images` must be an array (n, ...) of numbers. Received: {images.dtype} "
             f"{images.shape}"
