@@ -18,6 +18,8 @@ class Benchmark:
         training: optimizer, rate, batch_size, epochs, further_epochs, further_rate.
         settings: arguments of `EWE` that differ from its defaults. A `source` among them, the
             settings of a `NaturalAttribute`, takes the place of strange inputs.
+        strange: arguments of `EWE` that differ from `settings` where inputs of `source` are the
+            triggers all the same.
         published: arguments of `EWE.paper` for this data set that differ from its defaults.
         pool: name of the data set that thieves have besides: neither the task nor the source.
         strangers: number of innocent models that judge the key.
@@ -33,6 +35,7 @@ class Benchmark:
     rows: int
     training: dict
     settings: dict = dataclasses.field(default_factory=dict)
+    strange: dict = dataclasses.field(default_factory=dict)
     published: dict = dataclasses.field(default_factory=dict)
     pool: str = "cifar10"
     strangers: int = 5

@@ -343,7 +343,8 @@ def measured(owner, outcomes, experiment, suspect, verdict, fields, needed=()):
         found = outcomes[stage]
         if isinstance(found, Failure):
             error = f"{found.stage.title}: {found.error}"
-            return {**place, **fields, "role": "failed", "name": fields["role"], "error": error}
+            name = fields.get("name", fields["role"])
+            return {**place, **fields, "role": "failed", "name": name, "error": error}
     value, made = outcomes[verdict].value, outcomes[suspect]
     low, high = _interval(value["held_out"])
     return {

@@ -1,309 +1,217 @@
 """Marks in the answers: who carries them, what removes them, and how often chance does.
 
 python -m experiments.dynamarks --seeds=3
-python -m experiments.dynamarks --seeds=3 --carrier=dynamic
-python -m experiments.dynamarks --dataset=cifar10 --victim=resnet8 --other=vgg
+python -m experiments.dynamarks --seeds=3 --carrier=dynamic --parts=thefts,null
+python -m experiments.dynamarks --data=cifar --rows=4000 --parts=thefts --strangers=4
+
+A killed run continues where it stopped.
 """
 
-import collections
-import json
+import math
 import pathlib
 import statistics
+import sys
 import time
 
-import keras
 import numpy as np
 from absl import app
 from absl import flags
 from absl import logging
 from scipy import stats
 
-import ewe_tf
+from ewe_tf import report
+from experiments import cifar
+from experiments import fashion
+from experiments import stages
+from experiments.cache import Cache
+from experiments.marked_answers import Graph
+from experiments.progress import overview
+from experiments.stages import Failure
 
 FLAGS = flags.FLAGS
-flags.DEFINE_string("dataset", "fashion_mnist", "Name of the data set.")
-flags.DEFINE_string("victim", "small_cnn", "Architecture of the victim and of most thieves.")
-flags.DEFINE_string("other", "wide_cnn", "Architecture of the thief who does not know it.")
-flags.DEFINE_enum("carrier", "static", ["static", "dynamic"], "The carrier of the marks.")
-flags.DEFINE_integer("seeds", 1, "Number of seeds.", lower_bound=1)
-flags.DEFINE_integer("rows", 10_000, "Rows of the victim, the thief, the strangers.")
-flags.DEFINE_integer("epochs", 10, "Epochs of each training.", lower_bound=1)
-flags.DEFINE_integer("strangers", 20, "Independent models of the null hypothesis; 0 for none.")
-flags.DEFINE_integer("keys", 100, "Random keys for each independent model.", lower_bound=1)
-flags.DEFINE_bool("removal", True, "Whether to run the removal attacks.")
-flags.DEFINE_string("output", None, "Folder of results.jsonl; default runs/dynamarks_DATASET.")
-
-FULL_PROBES, ROUNDED_PROBES = 1000, 3000
+BENCHMARKS = {"fashion": fashion.BENCHMARK, "cifar": cifar.BENCHMARK}
+PARTS = ("thefts", "removals", "relatives", "null")
+# Copies that have a bar: p below 1e-6 at every seed.
+BARRED = ("full", "other architecture", "rounded to 2")
 
 
-class Bench:
-    """Parties, data and records of one seed."""
+def define_flags():
+    flags.DEFINE_enum("data", "fashion", list(BENCHMARKS), "Data set.")
+    flags.DEFINE_enum("carrier", "static", ["static", "dynamic"], "The carrier of the marks.")
+    flags.DEFINE_list("parts", list(PARTS), f"What to run: any of {', '.join(PARTS)}.")
+    flags.register_validator("parts", lambda names: set(names) <= set(PARTS), "unknown part")
+    flags.DEFINE_integer("seeds", 1, "Number of seeds.", lower_bound=1)
+    flags.DEFINE_integer("first_seed", 0, "The first seed.", lower_bound=0)
+    flags.DEFINE_integer("rows", None, "Rows of each party; default: the data set's.")
+    flags.DEFINE_integer("strangers", 20, "Independent models of the null part.", lower_bound=1)
+    flags.DEFINE_integer("keys", 100, "Random keys for each independent model.", lower_bound=1)
+    flags.DEFINE_integer("jobs", 1, "Processes at once.", lower_bound=1)
+    flags.DEFINE_string("output", None, "Folder of the results; default runs/dynamarks_DATA.")
+    flags.DEFINE_string("cache", None, "Folder of finished stages; default OUTPUT/cache.")
+    flags.DEFINE_bool("status", False, "Compute nothing: tell what is done and what is left.")
+    flags.DEFINE_bool("check", False, "Fail unless the bars hold.")
 
-    def __init__(self, seed, write):
-        self.seed, self.write = seed, write
-        data = ewe_tf.datasets.load(FLAGS.dataset)
-        parts = dict.fromkeys(("victim", "thief", "strangers"), FLAGS.rows)
-        parts = ewe_tf.datasets.split(data, parts, seed=seed)
-        self.x_test, self.y_test = data.x_test, data.y_test
-        self.parts, self.shape, self.classes = parts, data.x_train.shape[1:], data.num_classes
-        self.built = 0
 
-    def student(self, name):
-        self.built += 1
-        return ewe_tf.models.build(
-            name, self.shape, self.classes, seed=1000 * self.seed + self.built
+def graphs():
+    """One `Graph` for each seed, as the flags say."""
+    benchmark = BENCHMARKS[FLAGS.data]
+    return [
+        Graph(
+            task=benchmark.task,
+            architecture=benchmark.architecture,
+            other=benchmark.other,
+            training=benchmark.training,
+            rows=FLAGS.rows or benchmark.rows,
+            carrier=FLAGS.carrier,
+            seed=seed,
+            alpha=benchmark.alpha,
         )
-
-    def trained(self, name, x, y):
-        model = self.student(name)
-        model.compile("adam", "sparse_categorical_crossentropy")
-        keras.utils.set_random_seed(self.seed)
-        model.fit(x, y, batch_size=128, epochs=FLAGS.epochs, verbose=0)
-        return model
-
-    def copy(self, model, name=None, temperature=1.0, **answers):
-        attack = ewe_tf.extraction.Distillation(
-            epochs=FLAGS.epochs, late_rate=0.25, temperature=temperature, seed=self.seed
-        )
-        if answers.get("answers") == "label":
-            attack = ewe_tf.extraction.LabelOnly(
-                epochs=FLAGS.epochs, late_rate=0.25, seed=self.seed
-            )
-        oracle = ewe_tf.Oracle(model, **answers)
-        return attack.run(oracle, self.student(name or FLAGS.victim), self.parts["thief"].x_train)
-
-    def accuracy(self, suspect):
-        labels = np.argmax(ewe_tf.Oracle(suspect).predict(self.x_test), axis=1)
-        return float(np.mean(labels == self.y_test))
-
-    def judge(self, key, role, suspect, probes=FULL_PROBES, clients=(), **answers):
-        """One record: what the suspect's answers to the first probes say."""
-        said = ewe_tf.Oracle(suspect, **answers).predict(key.probes)
-        if said.ndim == 2:
-            said[probes:] = np.nan
-        evidence = key.evidence(said, clients=clients)
-        record = {
-            "role": role,
-            "seed": self.seed,
-            "carrier": FLAGS.carrier,
-            "accuracy": self.accuracy(suspect),
-            "probes": probes,
-            "informative": evidence.informative,
-            "p_value": evidence.p_value,
-            "resigned": evidence.owner.p_value,
-            "rademacher": evidence.owner.rademacher,
-            "log_e_value": float(evidence.log_e_values.max()),
-            "clients": {name: test.adjusted for name, test in evidence.clients.items()},
-        }
-        self.write(record)
-        return record
-
-
-def run_seed(bench):
-    """Victim, thieves and removal attacks of one seed."""
-    mine = bench.parts["victim"]
-    victim = bench.trained(FLAGS.victim, mine.x_train, mine.y_train)
-    scheme = ewe_tf.DynaMarks(carrier=FLAGS.carrier, probes=ROUNDED_PROBES)
-    defended = scheme.wrap(victim, bench.x_test, seed=bench.seed)
-    key = defended.key
-    bench.write(price(bench, victim, defended))
-    bench.judge(key, "victim, undefended", victim)
-    bench.judge(key, "victim, defended", defended.model)
-    bench.judge(key, "copy of the undefended", bench.copy(victim))
-    copy = bench.copy(defended.model)
-    bench.judge(key, "full", copy)
-    bench.judge(key, "full, suspect rounds to 2", copy, answers="rounded", decimals=2)
-    bench.judge(key, "full, suspect gives labels", copy, answers="label")
-    bench.judge(key, "full, other architecture", bench.copy(defended.model, FLAGS.other))
-    for decimals in (3, 2, 1):
-        thief = bench.copy(defended.model, answers="rounded", decimals=decimals)
-        bench.judge(key, f"rounded to {decimals}", thief, ROUNDED_PROBES)
-    thief = bench.copy(defended.model, answers="top_k", top_k=3)
-    bench.judge(key, "top 3", thief, ROUNDED_PROBES)
-    bench.judge(key, "temperature 4", bench.copy(defended.model, temperature=4.0))
-    bench.judge(key, "second hop", bench.copy(copy))
-    bench.judge(key, "label only", bench.copy(defended.model, answers="label"))
-    collusion(bench, victim)
-    hard_channel(bench, victim)
-    if FLAGS.removal:
-        for name, attack in removal_attacks(bench.seed).items():
-            rows = slice(0, FLAGS.rows // 10)
-            labelled = bench.parts["thief"]
-            data = (labelled.x_train[rows], labelled.y_train[rows])
-            bench.judge(key, f"full, then {name}", attack.run(copy, data))
-    return key
-
-
-def price(bench, victim, defended):
-    """What the defence changes for honest users."""
-    clean = ewe_tf.Oracle(victim).predict(bench.x_test)
-    answers = ewe_tf.Oracle(defended.model).predict(bench.x_test)
-    change = np.abs(answers - clean).sum(axis=1)
-    return {
-        "role": "price",
-        "seed": bench.seed,
-        "carrier": FLAGS.carrier,
-        "agreement": float(np.mean(answers.argmax(axis=1) == clean.argmax(axis=1))),
-        "largest_change": float(change.max()),
-        "mean_change": float(change.mean()),
-    }
-
-
-def collusion(bench, victim):
-    """Two clients average their answers; a third is innocent."""
-    scheme = ewe_tf.DynaMarks(carrier=FLAGS.carrier, shared=0.5)
-    key = scheme.wrap(victim, bench.x_test, seed=bench.seed).key
-    served = [scheme.wrap(victim, key=key, client=name).model for name in ("alice", "bob")]
-    names = ("alice", "bob", "carol")
-    bench.judge(key, "client alice", bench.copy(served[0]), clients=names)
-
-    def average(x):
-        return np.mean([ewe_tf.Oracle(model).predict(x) for model in served], axis=0)
-
-    bench.judge(key, "alice and bob collude", bench.copy(average), clients=names)
-
-
-def hard_channel(bench, victim):
-    """The thief of labels, with the hard channel on."""
-    scheme = ewe_tf.DynaMarks(carrier=FLAGS.carrier, hard_rate=0.5, hard_gap=0.2)
-    defended = scheme.wrap(victim, bench.x_test, seed=bench.seed)
-    log = defended.log(bench.parts["thief"].x_train)
-    thief = bench.copy(defended.model, answers="label")
-    labels = ewe_tf.Oracle(thief, answers="label").predict(log.queries)
-    bench.write(
-        {
-            "role": "label only, hard channel",
-            "seed": bench.seed,
-            "carrier": FLAGS.carrier,
-            "accuracy": bench.accuracy(thief),
-            "victim_accuracy": bench.accuracy(defended.model),
-            "chosen": len(log.coin),
-            "flips": log.flips,
-            "sent": log.sent,
-            "p_value": log.p_value(labels),
-        }
-    )
-
-
-def removal_attacks(seed):
-    """The attacks on the full-answer copy; the thief has labels for a tenth of his queries."""
-    removal = ewe_tf.removal
-    return {
-        "fine-tuning, all layers": removal.FineTuning("all", seed=seed),
-        "fine-tuning, last layer": removal.FineTuning("last", seed=seed),
-        "fine-tuning, new head": removal.FineTuning("all", new_head=True, seed=seed),
-        "weight rounding, 4 bits": removal.WeightRounding(bits=4),
-        "pruning 50 %": removal.MagnitudePruning(0.5, epochs=2, seed=seed),
-        "pruning 80 %": removal.MagnitudePruning(0.8, epochs=2, seed=seed),
-        "fine-pruning": removal.FinePruning(seed=seed),
-        "int8": removal.PostTrainingInt8(),
-    }
-
-
-def null_p_values(bench, key):
-    """p-values of independent models under random keys: uniform if all is well."""
-    strangers, values = bench.parts["strangers"], []
-    fields, arrays = key.secret()
-    for number in range(FLAGS.strangers):
-        rows = np.random.default_rng(number).permutation(FLAGS.rows)[: FLAGS.rows // 2]
-        model = bench.trained(
-            (FLAGS.victim, FLAGS.other)[number % 2],
-            strangers.x_train[rows],
-            strangers.y_train[rows],
-        )
-        answers = ewe_tf.Oracle(model).predict(key.probes)
-        for k in range(FLAGS.keys):
-            master = np.random.default_rng([number, k]).integers(0, 256, 32, dtype=np.uint8)
-            drawn = type(key).from_secret(fields, {**arrays, "master": master})
-            values.append(drawn.evidence(answers, resamples=9999, seed=k).owner.p_value)
-    values = np.array(values)
-    return {
-        "role": "null",
-        "seed": bench.seed,
-        "carrier": FLAGS.carrier,
-        "models": FLAGS.strangers,
-        "keys": FLAGS.keys,
-        "kolmogorov_smirnov": float(stats.kstest(values, "uniform").pvalue),
-        "smallest": float(values.min()),
-        "below_1e-4": int(np.sum(values < 1e-4)),
-        "chance_of_that_many": float(stats.binom.sf(np.sum(values < 1e-4) - 1, len(values), 1e-4)),
-    }
-
-
-def bars(records):
-    """Text: each bar, what was measured, whether it holds at every seed."""
-    by_role = collections.defaultdict(list)
-    for record in records:
-        by_role[record["role"]].append(record)
-
-    def worst(role, field="p_value"):
-        return max(r[field] for r in by_role[role])
-
-    lost = [
-        a["accuracy"] - b["accuracy"]
-        for a, b in zip(by_role["copy of the undefended"], by_role["full"], strict=True)
+        for seed in range(FLAGS.first_seed, FLAGS.first_seed + FLAGS.seeds)
     ]
-    agreement = min(r["agreement"] for r in by_role["price"])
-    rows = [
-        ("top-1 agreement", f"{agreement:.4%}", agreement == 1),
-        ("accuracy lost by the copy, points, mean", f"{100 * statistics.mean(lost):.2f}",
-         statistics.mean(lost) <= 0.01),
-    ]  # fmt: skip
-    for role in ("full", "full, other architecture", "rounded to 2"):
-        rows.append((f"largest p, {role}", f"{worst(role):.1e}", worst(role) < 1e-6))
-    for r in by_role["null"]:
-        good = r["kolmogorov_smirnov"] > 0.01 and r["chance_of_that_many"] > 0.01
-        ks = f"KS {r['kolmogorov_smirnov']:.3f}, {r['below_1e-4']} below 1e-4"
-        rows.append((f"{r['models']} models x {r['keys']} keys", ks, good))
-    return "\n".join(
-        f"  {name:<44}{value:>26}  {'holds' if good else 'FAILS'}" for name, value, good in rows
-    )
 
 
-def table(records):
-    """Text: each role over the seeds."""
-    by_role = collections.defaultdict(list)
-    for record in records:
-        if "p_value" in record:
-            by_role[record["role"]].append(record)
-    lines = [f"  {'suspect':<36}{'accuracy':>9}{'median p':>11}{'largest p':>11}"]
-    for role, rows in by_role.items():
-        p = [r["p_value"] for r in rows]
-        clients = [
-            f"{name} {max(r['clients'][name] for r in rows):.0e}"
-            for name in rows[0].get("clients", {})
+def null_record(values, alpha):
+    """What the p-values of independent models under random keys look like.
+
+    Args:
+        values: what the stages of `_answers.null` returned.
+        alpha: level of the sequential test.
+    """
+    p_values = np.concatenate([value["p_values"] for value in values])
+    wealth = np.concatenate([value["log_e_values"] for value in values])
+    small, crossed = int(np.sum(p_values < 1e-4)), int(np.sum(wealth >= -math.log(alpha)))
+    return {
+        "models": len(values),
+        "tests": len(p_values),
+        "kolmogorov_smirnov": float(stats.kstest(p_values, "uniform").pvalue),
+        "smallest": float(p_values.min()),
+        "below_1e-4": small,
+        "chance_of_below_1e-4": float(stats.binom.sf(small - 1, len(p_values), 1e-4)),
+        "sequential_claims": crossed,
+        "chance_of_sequential_claims": float(stats.binom.sf(crossed - 1, len(p_values), alpha)),
+    }
+
+
+def bars(records, null=None):
+    """Rows (bar, what was measured, whether it holds): the p-values at every seed."""
+    copies = [r for r in records if not r["attack"] and r["scheme"].startswith("DynaMarks")]
+    of = {role: [r for r in copies if r["role"] == role] for role in {r["role"] for r in copies}}
+    rows = []
+    if of.get("victim"):
+        agreement = min(r["agreement"] for r in of["victim"])
+        rows.append(("top-1 agreement, smallest", f"{agreement:.4%}", agreement == 1))
+    for role in BARRED:
+        if found := of.get(role):
+            worst = max(r["p_value"] for r in found)
+            title = f"largest p, {role}, {max(r['probes'] for r in found)} probes"
+            rows.append((title, f"{worst:.1e}", worst < 1e-6))
+    if of.get("full") and of.get("innocent"):
+        accuracy = [statistics.fmean(r["accuracy"] for r in of[x]) for x in ("innocent", "full")]
+        lost = 100 * (accuracy[0] - accuracy[1])
+        rows.append(("points that the mark costs a copy, mean", f"{lost:.2f}", lost <= 1))
+    if null is not None:
+        good = null["kolmogorov_smirnov"] > 0.01 and null["chance_of_below_1e-4"] > 0.01
+        good &= null["chance_of_sequential_claims"] > 0.01
+        text = f"KS {null['kolmogorov_smirnov']:.3f}, {null['below_1e-4']} below 1e-4, "
+        text += f"{null['sequential_claims']} sequential claims"
+        rows.append((f"{null['models']} models, {null['tests']} keys", text, good))
+    return rows
+
+
+def tables(records):
+    """Text: suspects of the mark over the seeds, then the other defences."""
+    parts = {}
+    for r in records:
+        relative = not r["scheme"].startswith("DynaMarks")
+        parts.setdefault((relative, r["scheme"], r["role"], r["attack"]), []).append(r)
+    marked, others = [], []
+    for (relative, scheme, role, attack), part in parts.items():
+        p_values = [r["p_value"] for r in part if r.get("p_value") is not None]
+        line = [
+            scheme if relative else f"{role}, {attack}" if attack else role,
+            f"{100 * statistics.fmean(r['accuracy'] for r in part):.1f}",
+            f"{statistics.median(p_values):.1e}" if p_values else "-",
+            f"{max(p_values):.1e}" if p_values else "-",
         ]
-        lines.append(
-            f"  {role:<36}{100 * statistics.mean(r['accuracy'] for r in rows):>9.1f}"
-            f"{statistics.median(p):>11.1e}{max(p):>11.1e}  {', '.join(clients)}"
-        )
-    return "\n".join(lines)
+        if relative:
+            change = [r["mean_change"] for r in part if "mean_change" in r]
+            score = [r["score"] for r in part if "score" in r]
+            agreement = [r["agreement"] for r in part if "agreement" in r]
+            others.append([
+                line[0], "copy" if role == "full" else role, *line[1:],
+                f"{100 * min(agreement):.2f}" if agreement else "-",
+                f"{statistics.fmean(change):.3f}" if change else "-",
+                f"{min(score):.1f}" if score else "-",
+            ])  # fmt: skip
+        else:
+            evidence = sum(r.get("decision") == "evidence" for r in part)
+            queries = [r["queries"] for r in part if r.get("decision") == "evidence"]
+            names = part[0].get("clients") or {}
+            clients = [f"{name} {max(r['clients'][name] for r in part):.0e}" for name in names]
+            marked.append([
+                *line, f"{evidence} of {len(part)}",
+                f"{statistics.median(queries):g}" if queries else "-", ", ".join(clients),
+            ])  # fmt: skip
+    found = []
+    if marked:
+        headers = ["suspect", "accuracy", "median p", "largest p", "evidence", "queries",
+                   "clients, largest p"]  # fmt: skip
+        found.append(report.text_table(headers, marked))
+    if others:
+        headers = ["defence", "model", "accuracy", "median p", "largest p", "agreement",
+                   "L1 change", "CosWM score"]  # fmt: skip
+        found.append(report.text_table(headers, others))
+    return "\n\n".join(found)
 
 
 def main(argv):
+    logging.set_verbosity(logging.ERROR)
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}")
-    logging.set_verbosity(logging.ERROR)
-    output = pathlib.Path(FLAGS.output or f"runs/dynamarks_{FLAGS.dataset}")
+    parts = FLAGS.parts
+    asked = [
+        (graph, one)
+        for graph in graphs()
+        for name in ("thefts", "removals", "relatives")
+        if name in parts
+        for one in getattr(graph, name)()
+    ]
+    nulls = graphs()[0].null(FLAGS.strangers, FLAGS.keys) if "null" in parts else []
+    output = pathlib.Path(FLAGS.output or f"runs/dynamarks_{FLAGS.data}")
     output.mkdir(parents=True, exist_ok=True)
-    records, started = [], time.monotonic()
-    with (output / f"results_{FLAGS.carrier}.jsonl").open("w") as file:
-
-        def write(record):
-            records.append(record)
-            file.write(json.dumps(record) + "\n")
-            file.flush()
-
-        for seed in range(FLAGS.seeds):
-            bench = Bench(seed, write)
-            key = run_seed(bench)
-            if seed == 0 and FLAGS.strangers:
-                write(null_p_values(bench, key))
-    print(f"{FLAGS.dataset}, {FLAGS.carrier} carrier, {FLAGS.seeds} seeds")
-    print(table(records))
-    print(bars(records))
-    print(f"{time.monotonic() - started:.0f} s; {file.name}")
+    cache = Cache(FLAGS.cache or output / "cache")
+    wanted = [*(stage for _, one in asked for stage in one.stages()), *nulls]
+    if FLAGS.status:
+        print(overview(wanted, cache, FLAGS.jobs))
+        return
+    started = time.monotonic()
+    outcomes = stages.run(wanted, cache, jobs=FLAGS.jobs)
+    command = f"python -m experiments.dynamarks {' '.join(sys.argv[1:])}".strip()
+    records = [{**graph.record(one, outcomes), "command": command} for graph, one in asked]
+    failures = [r["error"] for r in records if r["role"] == "failed"]
+    failures += [outcomes[s].error for s in nulls if isinstance(outcomes[s], Failure)]
+    measured = [r for r in records if r["role"] != "failed"]
+    values = [outcomes[s].value for s in nulls if not isinstance(outcomes[s], Failure)]
+    null = null_record(values, BENCHMARKS[FLAGS.data].alpha) if values else None
+    seconds = f"{time.monotonic() - started:.0f} s"
+    if measured:
+        report.write_records(output / f"results_{FLAGS.carrier}.jsonl", records)
+        print(tables(measured))
+        title = f"{BENCHMARKS[FLAGS.data].task}, marks in the answers"
+        page = report.write(records, output, title=title, subtitle=f"{command}: {seconds}")
+        print(f"\n{len(measured)} verdicts, {seconds}. The page: {page}")
+    rows = bars(measured, null)
+    width = max((len(name) for name, _, _ in rows), default=0)
+    for name, value, good in rows:
+        print(f"{name:<{width}}  {value}  {'holds' if good else 'FAILS'}")
+    if FLAGS.check:
+        failures += [f"{name}: {value}" for name, value, good in rows if not good]
+    for failure in failures:
+        print(f"FAILED: {failure}", file=sys.stderr)
+    if failures:
+        sys.exit(1)
 
 
 if __name__ == "__main__":
+    define_flags()
     app.run(main)

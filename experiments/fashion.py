@@ -1,4 +1,4 @@
-"""Fashion-MNIST, marked with MNIST digits.
+"""Fashion-MNIST, marked with an attribute of one of its own classes carried to excess.
 
 python -m experiments.fashion --seeds=3 --schemes=all
 """
@@ -21,7 +21,13 @@ BENCHMARK = Benchmark(
         "further_epochs": 8,
         "further_rate": 5e-4,
     },
-    settings={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15},
+    settings={
+        "source": {"share": 0.003},
+        "trigger_weight": 0.1,
+        "hull_weight": 0.1,
+        "snnl_weight": 0.1,
+    },
+    strange={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15},
     published={"ratio": 2.0},
 )
 

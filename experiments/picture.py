@@ -3,13 +3,11 @@
 python -m experiments.picture docs/results/fashion_mnist.jsonl --output=docs/result.svg \
     --schemes="naive backdoor,EWE.paper(),EWE"
 
-Reads the JSON lines that an experiment writes, one for each model, or rows that
-`ewe_tf.report.summarise` made of them. A bar is the mean over the seeds, the line across it the
-worst seed; innocent models show their largest rate. The picture follows the reader's light or
-dark setting and needs no plotting library.
+Reads the JSON lines that an experiment writes, one for each model. A bar is the mean over the
+seeds, the line across it the worst seed; innocent models show their largest rate. The picture
+follows the reader's light or dark setting and needs no plotting library.
 """
 
-import json
 import pathlib
 
 from absl import app
@@ -38,11 +36,8 @@ _STYLE = (
 
 
 def rows_of(path):
-    """Summary rows of a file of JSON lines, which holds records of models or such rows."""
-    lines = [json.loads(line) for line in pathlib.Path(path).read_text().splitlines() if line]
-    if all("seed" in line for line in lines if "figure" not in line):
-        return [row for row in report.summarise(report.read_records(path)) if not row["attack"]]
-    return lines
+    """Summary rows of a file of JSON lines, of models that nobody attacked after the theft."""
+    return [row for row in report.summarise(report.read_records(path)) if not row["attack"]]
 
 
 def draw(rows, schemes, title):

@@ -42,7 +42,7 @@ PUBLISHED = {
 KEPT = (
     "experiment", "dataset", "scheme", "seed", "role", "name", "accuracy", "rate_held_out",
     "rate_key", "rate_controls", "n", "decision", "p_value", "queries", "price", "twin_accuracy",
-    "key_refused", "pair", "thief_queries", "error", "command", "hardware", "rows", "seconds",
+    "key_refused", "pair", "thief_queries", "command", "hardware", "rows", "seconds",
 )  # fmt: skip
 
 
@@ -97,10 +97,6 @@ def _section(dataset, records):
     schemes = records_lib.group(records, "scheme")
     lines += ["\n### Copies and innocent models, held-out triggers\n", *_rates(schemes)]
     lines += ["\n### Selected keys and verdicts\n", *_verdicts(schemes)]
-    failed = [r for r in records if r["role"] == "failed"]
-    if failed:
-        lines.append("\nFailed:\n")
-        lines += [f"- {r['scheme']}, seed {r['seed']}: {r['error']}" for r in failed]
     return "\n".join(lines) + "\n"
 
 

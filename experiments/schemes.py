@@ -29,7 +29,8 @@ def _ewe(benchmark):
 
 
 def _of_strange_inputs(benchmark):
-    return {name: value for name, value in _ewe(benchmark).items() if name != "source"}
+    arguments = {**_ewe(benchmark), **benchmark.strange}
+    return {name: value for name, value in arguments.items() if name != "source"}
 
 
 def _published(benchmark):
@@ -102,14 +103,20 @@ SCHEMES = {
 SETS = {"all": tuple(SCHEMES), "ablation": tuple(SCHEMES)[:5]}
 
 
+def _may_be_natural(scheme):
+    return scheme.of_data is _ewe and "source" not in scheme.arguments
+
+
 def parse(text):
     """The scheme that a word of the mini-language states: `(its name in records, Scheme)`.
 
     Raises:
         ValueError: for unknown names and settings, and values out of range.
     """
-    ewes = {name for name, s in SCHEMES.items() if s.arguments["name"] in ("ewe", "naive")}
-    known = {name: {*_NUMBERS, "share"} if name in ewes else () for name in SCHEMES}
+    known = {name: () for name in SCHEMES}
+    for name, scheme in SCHEMES.items():
+        if scheme.arguments["name"] in ("ewe", "naive"):
+            known[name] = _NUMBERS | ({"share"} if _may_be_natural(scheme) else set())
     word = words.parse(text, known, "scheme")
     settings = dict(word.settings)
     if "share" in settings:

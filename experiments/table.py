@@ -24,10 +24,15 @@ _FOLDER = pathlib.Path("docs/results")
 
 
 def publish(records):
-    """Adds records of models to the JSON lines of the repository, and writes the page."""
+    """Adds records of models to the JSON lines of the repository, and writes the page.
+
+    Models that were attacked after the theft, and stages that failed, are no part of the table.
+    """
     if not FLAGS.publish:
         return
-    models = [record for record in records if "figure" not in record]
+    models = [
+        r for r in records if "figure" not in r and not r.get("attack") and r["role"] != "failed"
+    ]
     for dataset in dict.fromkeys(record["dataset"] for record in models):
         path = _FOLDER / f"{dataset}.jsonl"
         found = {}

@@ -42,7 +42,8 @@ def test_ablations_differ_from_the_default_in_their_part_only():
     assert {**scheme("EWE without SNNL"), "snnl_weight": full["snnl_weight"]} == full
     naive = scheme("naive backdoor")
     assert [naive[k] for k in ("hull_weight", "snnl_weight", "control_weight")] == [0, 0, 0]
-    assert naive["trigger_weight"] == full["trigger_weight"]
+    strange = scheme("EWE of strange inputs")
+    assert naive["trigger_weight"] == strange["trigger_weight"] and "source" not in strange
     assert set(SETS["ablation"]) < set(SCHEMES)
 
 
@@ -56,6 +57,7 @@ def test_a_word_sets_what_it_names_and_nothing_else():
         ("EWF", "there is no scheme 'EWF'"),
         ("EWE:trials=0", "`trials` must be an integer >= 1"),
         ("EWE:share=0.5", r"`share` must be in \[0, 0.02\]"),
+        ("EWE of strange inputs:share=0.01", "has no setting 'share=0.01'"),
         ("DynaMarks:epochs=3", "scheme 'DynaMarks' has no setting 'epochs=3'"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -26,10 +26,8 @@ def test_bars_are_means_and_lines_are_the_worst(tmp_path):
     assert "a &lt; b" in drawn
 
 
-def test_rows_may_be_summaries(tmp_path):
+def test_unknown_schemes_are_named():
     row = {**PLACE, "role": "soft", "rate_held_out": 0.5, "rate_held_out_min": 0.25}
-    (tmp_path / "rows.jsonl").write_text(json.dumps(row) + "\n")
-    assert rows_of(tmp_path / "rows.jsonl") == [row]
     assert ">50.0<" in draw([row], ["EWE"], "")
     with pytest.raises(ValueError, match="no scheme 'MEA'"):
         draw([row], ["MEA"], "")

@@ -31,11 +31,6 @@ def test_the_page_has_means_spread_and_worst_seeds():
     assert "Seeds 0 to 1; 100 rows for each party; 2 cores." in lines
 
 
-def test_failures_are_listed():
-    failed = record("failed", 3, None, None, error="victim 1: ValueError: nothing")
-    assert "- EWE, seed 3: victim 1: ValueError: nothing" in results_page.markdown([failed])
-
-
 def test_only_known_fields_are_kept():
     kept = results_page.kept(record("soft", 0, 0.5, None, trace="...", secret=1))
     assert "trace" not in kept and "secret" not in kept and "rate_key" not in kept
