@@ -27,6 +27,7 @@ from ewe_tf.extraction.knockoff import Knockoff
 from ewe_tf.extraction.label_only import LabelOnly
 from ewe_tf.extraction.mixup import MixupQueries
 from ewe_tf.extraction.mixup import MixupTraining
+from ewe_tf.extraction.stolen_encoder import StolenEncoder
 
 __all__ = [
     "ActiveQueries",
@@ -39,4 +40,5 @@ __all__ = [
     "LabelOnly",
     "MixupQueries",
     "MixupTraining",
+    "StolenEncoder",
 ]

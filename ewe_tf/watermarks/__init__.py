@@ -8,6 +8,8 @@ from ewe_tf.watermarks.mea_defender import MEADefender
 from ewe_tf.watermarks.paper import PaperEWE
 from ewe_tf.watermarks.protected import Protected
 from ewe_tf.watermarks.rehearsal import Rehearsal
+from ewe_tf.watermarks.simclr import SimCLR
+from ewe_tf.watermarks.simclr import downstream
 
 __all__ = [
     "EWE",
@@ -18,4 +20,6 @@ __all__ = [
     "PaperEWE",
     "Protected",
     "Rehearsal",
+    "SimCLR",
+    "downstream",
 ]

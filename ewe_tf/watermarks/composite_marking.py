@@ -65,29 +65,30 @@ class CompositeMarking:
             self.mixer, self.evasion, pools.held_out, _HELD_OUT, self.seeds[generator.HELD_OUT]
         )
 
-    def origin(self, task, choice, candidates, kept):
+    def origin(self, data, choice, candidates, kept, beacon):
         """What `ewe_tf.keys.regenerate` needs, as JSON; `None` if a mixer is not of `ewe_tf`.
 
         Args:
-            task: the `Task`.
+            data: the `TaskData`.
             choice: the `CompositeChoice`.
             candidates: number of candidates that were drawn.
             kept: rows of those that became keys.
+            beacon: as in `Task`.
         """
         mixer, *controls = (composites.to_json(m) for m in (self.mixer, *self.evasion))
         if mixer is None or None in controls:
             return None
         return {
             "generator": generator.GENERATOR,
-            "images": array_digest(task.data.x),
-            "classes": array_digest(task.data.labels),
+            "images": array_digest(data.x),
+            "classes": array_digest(data.labels),
             "source_classes": list(choice.source_classes),
             "target": choice.target,
             "mixer": mixer,
             "controls": controls,
             "candidates": candidates,
             "kept": kept.tolist(),
-            "beacon": task.beacon,
+            "beacon": beacon,
         }
 
     def secret(self, choice, pools):

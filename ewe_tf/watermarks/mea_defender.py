@@ -285,7 +285,7 @@ class MEADefender:
                 seeds[7],
                 progress.detail,
             )
-        origin = marking.origin(task, choice, len(candidates.triggers), kept)
+        origin = marking.origin(data, choice, len(candidates.triggers), kept, task.beacon)
         kept = candidates.take(kept)
         history["rates"] = self._rates(classifier, choice, held_out, marking, pools)
         progress.detail(f"{_summary(history['rates'], before, after)}")

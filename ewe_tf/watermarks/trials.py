@@ -14,7 +14,7 @@ from ewe_tf.watermarks.classifier import Classifier
 # Triggers that a surrogate is asked, at most.
 _ASKED = 300
 # A mark that changes more of the plain answers is taken only if every other does as well.
-_WELCOME = 0.01
+_WELCOME = 0.025
 
 
 @dataclasses.dataclass(frozen=True)

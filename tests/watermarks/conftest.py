@@ -76,3 +76,21 @@ def fit():
         return ewe_tf.fit(model, x, y, **{**defaults, **arguments})
 
     return run
+
+
+@pytest.fixture(scope="session")
+def make_encoder():
+    """Function that builds a small encoder of the digits: 16 features."""
+
+    def make(seed=0):
+        keras.utils.set_random_seed(seed)
+        return keras.Sequential(
+            [
+                keras.Input((8, 8, 1)),
+                L.Flatten(),
+                L.Dense(64, activation="relu"),
+                L.Dense(16),
+            ]
+        )
+
+    return make

@@ -49,7 +49,7 @@ def test_the_pair_that_is_stolen_best_is_taken_and_trials_leave_no_trace(fit_wit
 @pytest.mark.parametrize(
     ("stolen_and_spoiled", "taken"),
     [
-        ([(0.3, 0.0), (0.5, 0.01), (0.9, 0.02)], 1),  # the third one spoils too much
+        ([(0.3, 0.0), (0.5, 0.01), (0.9, 0.03)], 1),  # the third one spoils too much
         ([(0.3, 0.03), (0.5, 0.04), (0.9, 0.05)], 0),  # all do: the one that does least
         ([(0.3, 0.0), (0.5, 0.0), (0.4, -0.01)], 1),
     ],
