@@ -85,12 +85,10 @@ def _section(dataset, records):
     commands = dict.fromkeys(r["command"] for r in records if r.get("command"))
     hardware = dict.fromkeys(r["hardware"] for r in records if r.get("hardware"))
     rows = dict.fromkeys(str(r["rows"]) for r in records if r.get("rows"))
-    seeds = sorted({r["seed"] for r in records})
     lines = [f"\n## {TITLES.get(dataset, dataset)}\n"]
     lines += [f"    {command}" for command in commands]
     lines.append(
-        f"\nSeeds {seeds[0]} to {seeds[-1]}; {' or '.join(rows)} rows for each party; "
-        f"{'; '.join(hardware)}."
+        f"\nSeeds from 0 on; {' or '.join(rows)} rows for each party; {'; '.join(hardware)}."
     )
     if dataset in PUBLISHED:
         lines.append(f"As published, on copies of the same network: {PUBLISHED[dataset]}.")
@@ -101,7 +99,7 @@ def _section(dataset, records):
 
 
 def _rates(schemes):
-    head = ["scheme", "price, points", "victim", *COPIES.values(), "innocent models"]
+    head = ["scheme", "seeds", "price, points", "victim", *COPIES.values(), "innocent models"]
     rows = [head, ["---"] * len(head)]
     for (scheme,), mine in schemes.items():
         prices = records_lib.values(mine, "price")
@@ -109,6 +107,7 @@ def _rates(schemes):
         rows.append(
             [
                 scheme,
+                str(len({r["seed"] for r in mine})),
                 _spread(prices, "{:.2f}".format, worst=max) if prices else "-",
                 percent(_mean(records_lib.values(victims, "rate_held_out"))),
                 *(_of_copies(mine, role, "rate_held_out") for role in COPIES),

@@ -23,12 +23,12 @@ def test_the_page_has_means_spread_and_worst_seeds():
     rows = [line for line in lines if line.startswith("| EWE")]
     # By hand: sample deviations of (0.8, 0.6) and (0.1, 0.3) are 0.1414, of (1, 0.9) 0.0707.
     assert rows[0] == (
-        "| EWE | 0.20 ± 0.14 (0.30) | 95.0 | 70.0 ± 14.1 (60.0) | - | - | 90.0 | 1.0 (2.0) |"
+        "| EWE | 2 | 0.20 ± 0.14 (0.30) | 95.0 | 70.0 ± 14.1 (60.0) | - | - | 90.0 | 1.0 (2.0) |"
     )
     assert rows[1] == (
         "| EWE | 95.0 ± 7.1 (90.0) | - | 2.5 (5.0) | 2 of 3 | 0 of 2 | 16 | 1 of 2 |"
     )
-    assert "Seeds 0 to 1; 100 rows for each party; 2 cores." in lines
+    assert "Seeds from 0 on; 100 rows for each party; 2 cores." in lines
 
 
 def test_only_known_fields_are_kept():
