@@ -25,7 +25,6 @@ from experiments import removals
 _PICTURED = {
     "sources": ("trigger", "its source"),
     "shuffled": ("trigger: a source as it is", "control: its pixels shuffled"),
-    None: ("trigger", "control: the same sources"),
 }
 # Data sets whose first classes are the task, so that the others can be the source.
 _TASK_CLASSES = {"digits": 8, "speech_commands_mini": 8}
@@ -345,7 +344,7 @@ def pictures(config, inputs, folder):
         folder / "triggers.npz",
         triggers=np.clip(key.triggers[:count], 0, 1),
         controls=np.clip(key.controls[:count], 0, 1),
-        names=np.array(_PICTURED[(key.origin or {}).get("controls")]),
+        names=np.array(pictured(key.origin)),
     )
     target = int(key.labels[0])
     groups = {
@@ -362,6 +361,12 @@ def pictures(config, inputs, folder):
         names=np.array(list(groups)),
     )
     return {}
+
+
+def pictured(origin):
+    """What to call a key's triggers and controls, by its `origin`; composites' as well."""
+    controls = (origin or {}).get("controls")
+    return _PICTURED.get(str(controls), ("trigger", "control: the same sources"))
 
 
 def verdicts(config, inputs, folder):

@@ -77,6 +77,13 @@ def test_scratch_without_labels_is_the_commonest_class(owner, cache):
     assert outcome(stage, cache).value["accuracy"] == pytest.approx(share)
 
 
+def test_pictures_name_the_controls_of_every_kind_of_key():
+    assert parties.pictured({"controls": "sources"})[1] == "its source"
+    composed = {"controls": [{"name": "Half"}], "mixer": {"name": "Half"}}
+    for origin in (None, composed):
+        assert parties.pictured(origin)[1] == "control: the same sources"
+
+
 def test_photos_are_neither_task_nor_source():
     images, labels = parties._source("photos", (8, 8, 1), 50)
     assert images.shape == (50, 8, 8, 1) and images.dtype == np.float32

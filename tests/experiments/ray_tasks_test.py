@@ -1,5 +1,6 @@
 """Stages as tasks of a real Ray cluster on this machine; needs the extra `ray`."""
 
+import importlib.util
 import pathlib
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from experiments.stages import Failure
 from experiments.stages import Stage
 from experiments.stages import run
 
-pytest.importorskip("ray")
-pytestmark = pytest.mark.slow
-
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs the extra `ray`"),
+]
 
 # Ray's own workers take the ports from 10002 on.
 PORT = 6399
