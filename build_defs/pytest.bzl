@@ -28,9 +28,12 @@ def pytest_test(name, src, deps = [], data = [], args = [], **kwargs):
 def pytest_tests(srcs, **kwargs):
     """One `pytest_test` for each file, `losses/snnl_test.py` -> `losses/snnl_test`.
 
+    Each is tagged with its folder (`--test_tag_filters=losses`).
+
     Args:
         srcs: The files.
         **kwargs: Passed on to every `pytest_test`.
     """
     for src in srcs:
-        pytest_test(name = src[:-len(".py")], src = src, **kwargs)
+        tags = [src.split("/")[0]] if "/" in src else []
+        pytest_test(name = src[:-len(".py")], src = src, tags = tags, **kwargs)
