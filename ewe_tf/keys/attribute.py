@@ -92,14 +92,14 @@ def checked_settings(components, share, reach):
     Raises:
         ValueError: for values outside its ranges.
     """
-    if not _is_number(components) or components != int(components):
+    if not is_number(components) or components != int(components):
         raise ValueError(f"`components` must be an integer. Received: {components!r}")
     if components < 1:
         raise ValueError(f"`components` must be at least 1. Received: {components!r}")
-    if not _is_number(share) or not 0 <= share <= 0.02:
+    if not is_number(share) or not 0 <= share <= 0.02:
         raise ValueError(f"`share` must be in [0, 0.02]. Received: {share!r}")
     pair = tuple(reach) if isinstance(reach, tuple | list | np.ndarray) else ()
-    if len(pair) != 2 or not all(map(_is_number, pair)) or not 0 < pair[0] < pair[1]:
+    if len(pair) != 2 or not all(map(is_number, pair)) or not 0 < pair[0] < pair[1]:
         raise ValueError(
             "`reach` must be two growing positive numbers of standard deviations. Received: "
             f"{reach!r}"
@@ -121,6 +121,7 @@ def score_threshold(scores, share, rows):
     return float(ordered[-2 - count] + ordered[-1 - count]) / 2 if count else np.inf
 
 
-def _is_number(value):
+def is_number(value):
+    """Whether a value is a finite real number, and no truth value."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return real and math.isfinite(value)

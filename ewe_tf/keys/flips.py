@@ -148,10 +148,6 @@ class FlipKey(Key):
         }
         return fields, {name: getattr(self, name) for name in _ARRAYS}
 
-    @classmethod
-    def from_secret(cls, fields, arrays, calibration=None):
-        return cls(**arrays, **fields, calibration=calibration)
-
     def __repr__(self):
         return (
             f"FlipKey(client={self.client!r}, {len(self.coin)} chosen of {self.sent} queries, "

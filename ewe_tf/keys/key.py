@@ -30,9 +30,9 @@ class Key(abc.ABC):
         """`(fields, arrays)`: a JSON dict and a dict of arrays that define the key."""
 
     @classmethod
-    @abc.abstractmethod
     def from_secret(cls, fields, arrays, calibration=None):
         """The key that `secret()` and `calibration` describe."""
+        return cls(**arrays, **fields, calibration=calibration)
 
     def commitment(self):
         """SHA-256 (hex) over the key's canonical form: publish it before the model is deployed.

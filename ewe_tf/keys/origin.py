@@ -1,12 +1,12 @@
 """What a key states about where its triggers come from: its form, and what its owner chose."""
 
-import math
 import numbers
 
 import numpy as np
 
 from ewe_tf.keys import generator
 from ewe_tf.keys.attribute import checked_settings
+from ewe_tf.keys.attribute import is_number
 
 _COMMON = {"generator", "images", "classes", "target", "kept", "controls", "beacon"}
 _OF_COMPOSITES = {"source_classes", "mixer", "candidates"}
@@ -119,11 +119,6 @@ def settings_check(origin, images, sources):
     return holds, "; ".join(parts) or "source inputs as they are"
 
 
-def _is_number(value):
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return real and math.isfinite(value)
-
-
 def _is_count(value):
     return isinstance(value, numbers.Integral) and not isinstance(value, bool) and value >= 0
 
@@ -167,17 +162,17 @@ _FORMS = {
 }
 _SOURCE_FORMS = {
     "source_class": _is_integer,
-    "patch": _or_none(_has(size=lambda v: _is_count(v) and v > 0, value=_is_number)),
+    "patch": _or_none(_has(size=lambda v: _is_count(v) and v > 0, value=is_number)),
     "position": _or_none(_are(_is_count, 2)),
-    "budget": _or_none(lambda v: _is_number(v) and v >= 0),
+    "budget": _or_none(lambda v: is_number(v) and v >= 0),
     "controls": lambda v: v in ("sources", "shuffled"),
-    "value_range": _are(_is_number, 2),
+    "value_range": _are(is_number, 2),
     "attribute": _or_none(
         _has(
             component=_is_count,
             sign=lambda v: v in (1, -1),
-            share=_is_number,
-            reach=_are(_is_number, 2),
+            share=is_number,
+            reach=_are(is_number, 2),
         )
     ),
 }

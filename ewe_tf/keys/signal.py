@@ -119,10 +119,6 @@ class SignalKey(Key):
         }
         return fields, {name: getattr(self, name) for name in _ARRAYS}
 
-    @classmethod
-    def from_secret(cls, fields, arrays, calibration=None):
-        return cls(**arrays, **fields, calibration=calibration)
-
     def __repr__(self):
         return (
             f"SignalKey(scheme={self.scheme!r}, carrier={self.settings['carrier']!r}, "

@@ -87,10 +87,6 @@ class TriggerKey(Key):
             fields["origin"] = self.origin
         return fields, {name: getattr(self, name) for name in _ARRAYS}
 
-    @classmethod
-    def from_secret(cls, fields, arrays, calibration=None):
-        return cls(**arrays, **fields, calibration=calibration)
-
     def __repr__(self):
         return (
             f"TriggerKey(scheme={self.scheme!r}, {len(self.triggers)} triggers, "
