@@ -110,7 +110,7 @@ class MEADefender:
     mode: str = "explicit"
     epochs: int = 8
     learning_rate: float | None = None
-    verification_weight: float = 0.3
+    verification_weight: float = 0.4
     combination_weight: float = 0.002
     evasion_weight: float = 0.2
     source_weight: float = 0.2

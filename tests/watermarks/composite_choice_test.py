@@ -48,6 +48,25 @@ def test_a_target_that_plain_inputs_get_comes_last():
     assert found[0].source_classes == (1, 2)
 
 
+class OfMargins:
+    """A model whose answer to everything is class 0, class 3 behind by a margin of the mean."""
+
+    behind = {0.0: 6, 0.1: 6, 0.3: 1, 0.7: 6, 0.05: 4, 0.15: 3, 0.2: 3}
+
+    def log_probabilities(self, x):
+        behind = [self.behind.get(round(float(m), 3), 6) for m in x.mean(axis=(1, 2))]
+        return np.float32([[0, -20, -20, -b] for b in behind])
+
+
+def test_composites_have_to_be_nearer_to_the_target_than_plain_inputs_are():
+    means = np.array([0, 0.1, 0.3, 0.7])[LABELS]
+    x = np.broadcast_to(means[:, None, None], (400, 4, 4)).astype(np.float32)
+    found = composite_choice.rank([OfMargins()], x, LABELS, composites.Blend(), target=3)
+    # Behind by 4 where plain inputs are by 6; by 3, twice, where those of class 2 are by 1.
+    assert found[0].source_classes == (0, 1)
+    assert {c.source_classes for c in found[1:]} == {(0, 2), (1, 2)}
+
+
 def test_the_largest_rate_over_models_counts():
     models = [OfMeans(nearest), OfMeans(lambda m: 3)]
     with pytest.raises(ValueError, match="No key can be used.*100%"):
