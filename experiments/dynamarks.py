@@ -19,6 +19,7 @@ from absl import flags
 from absl import logging
 from scipy import stats
 
+from ewe_tf import models
 from ewe_tf import report
 from experiments import cifar
 from experiments import fashion
@@ -43,6 +44,13 @@ def define_flags():
     flags.DEFINE_integer("seeds", 1, "Number of seeds.", lower_bound=1)
     flags.DEFINE_integer("first_seed", 0, "The first seed.", lower_bound=0)
     flags.DEFINE_integer("rows", None, "Rows of each party; default: the data set's.")
+    flags.DEFINE_enum(
+        "architecture", None, models.names(), "Network of the victim; default: the data set's."
+    )
+    flags.DEFINE_enum(
+        "other", None, models.names(),
+        "Network of the thief who does not know it; default: the data set's.",
+    )  # fmt: skip
     flags.DEFINE_integer("strangers", 20, "Independent models of the null part.", lower_bound=1)
     flags.DEFINE_integer("keys", 100, "Random keys for each independent model.", lower_bound=1)
     flags.DEFINE_integer("jobs", 1, "Processes at once.", lower_bound=1)
@@ -58,8 +66,8 @@ def graphs():
     return [
         Graph(
             task=benchmark.task,
-            architecture=benchmark.architecture,
-            other=benchmark.other,
+            architecture=FLAGS.architecture or benchmark.architecture,
+            other=FLAGS.other or benchmark.other,
             training=benchmark.training,
             rows=FLAGS.rows or benchmark.rows,
             carrier=FLAGS.carrier,

@@ -40,6 +40,8 @@ SCHEMES = {
     "MEADefender.paper()": {"name": "paper"},
     "MEADefender.released()": {"name": "released"},
 }  # fmt: skip
+# What Knockoff asks about, where it is not MNIST.
+_POOLS = {"cifar10": "cifar100_subset", "mnist": "fashion_mnist"}
 # Roles of suspects: (attack, which architecture).
 THIEVES = {
     "soft": ("soft", "own"),
@@ -338,7 +340,8 @@ def _run(argv):
     thieves = list(THIEVES) if FLAGS.thieves == ["all"] else FLAGS.thieves
     if FLAGS.removal and "soft" not in thieves:
         raise app.UsageError("--removal needs the thief `soft`")
-    setting = Setting(task=FLAGS.task, rows=FLAGS.rows, alpha=FLAGS.alpha)
+    pool = _POOLS.get(FLAGS.task, "mnist")
+    setting = Setting(task=FLAGS.task, pool=pool, rows=FLAGS.rows, alpha=FLAGS.alpha)
     training = {**setting.training, "epochs": FLAGS.epochs, "further_epochs": FLAGS.further_epochs}
     setting = dataclasses.replace(setting, training=training)
     seeds = range(FLAGS.first_seed, FLAGS.first_seed + FLAGS.seeds)

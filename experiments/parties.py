@@ -106,10 +106,15 @@ def _compiled(config, input_shape, num_classes):
 def _network(config, input_shape, num_classes):
     seed = config["seed"]
     model = models.build(config["architecture"], input_shape, num_classes, seed=seed)
-    if not config["training"].get("augment"):
-        return model
-    shift = keras.layers.RandomTranslation(0.125, 0.125, fill_mode="constant", seed=seed)
-    return augmented(model, [shift, keras.layers.RandomFlip("horizontal", seed=seed + 1)])
+    training = config["training"]
+    if training.get("augment"):
+        shift = keras.layers.RandomTranslation(0.125, 0.125, fill_mode="constant", seed=seed)
+        return augmented(model, [shift, keras.layers.RandomFlip("horizontal", seed=seed + 1)])
+    if training.get("time_shift"):
+        most = training["time_shift"]
+        shift = keras.layers.RandomTranslation(most, 0.0, fill_mode="nearest", seed=seed)
+        return augmented(model, [shift])
+    return model
 
 
 def _accuracy(model, part):

@@ -5,6 +5,7 @@ from ewe_tf.watermarks.control import Control
 from ewe_tf.watermarks.dynamarks import DynaMarks
 from ewe_tf.watermarks.ewe import EWE
 from ewe_tf.watermarks.mea_defender import MEADefender
+from ewe_tf.watermarks.mea_defender_encoder import MEADefenderEncoder
 from ewe_tf.watermarks.paper import PaperEWE
 from ewe_tf.watermarks.protected import Protected
 from ewe_tf.watermarks.rehearsal import Rehearsal
@@ -17,6 +18,7 @@ __all__ = [
     "Defended",
     "DynaMarks",
     "MEADefender",
+    "MEADefenderEncoder",
     "PaperEWE",
     "Protected",
     "Rehearsal",

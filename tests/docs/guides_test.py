@@ -31,6 +31,8 @@ SMALLER = {
     "[:1000]": "[:100]",
     "epochs=10": "epochs=4",
     'compile("adam"': "compile(__import__('keras').optimizers.Adam(0.01)",
+    "SimCLR()": "SimCLR(epochs=1)",
+    "MEADefenderEncoder()": "MEADefenderEncoder(epochs=1, surrogates=0)",
     "ewe_tf.EWE(": "ewe_tf.EWE(epochs=1, innocents=1, rehearsal=ewe_tf.Rehearsal(1), ",
 }
 SERVER = "localhost:8501"

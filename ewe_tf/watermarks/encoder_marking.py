@@ -1,0 +1,165 @@
+"""The training that puts MEA-Defender's mark into an encoder: distances of features."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ewe_tf.extraction.stolen_encoder import euclidean
+
+# Features that hardly vary are not blown up: the least deviation, as a share of the mean one.
+_LEAST_DEVIATION = 0.3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Arrangement:
+    """Where the clean encoder puts the classes, and where the marked one is to put them.
+
+    Attributes:
+        deviation: `(d,)` float32: what features are divided by before distances are taken.
+        target: `(d,)` float32: mean features of the target class.
+        shift: `(d,)` float32: what is added to the features of both source classes.
+    """
+
+    deviation: np.ndarray
+    target: np.ndarray
+    shift: np.ndarray
+
+    @classmethod
+    def of(cls, features, labels, source_classes, target, lean):
+        """The arrangement for clean `features` `(n, d)` of inputs with `labels` `(n,)`.
+
+        With `lean` 1 the middle between the source classes' means comes to lie on the target's.
+        """
+        first, second, goal = (
+            features[labels == c].mean(axis=0) for c in (*source_classes, target)
+        )
+        return cls(_deviation(features), goal, lean * (goal - (first + second) / 2))
+
+    @staticmethod
+    def means(features, labels, classes):
+        """Mean features `(classes, d)` of `classes`, divided by their deviation."""
+        means = np.stack([features[labels == c].mean(axis=0) for c in classes])
+        return means / _deviation(features)
+
+
+def _deviation(features):
+    deviation = features.std(axis=0)
+    return np.maximum(deviation, _LEAST_DEVIATION * deviation.mean())
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EncoderMarking:
+    """How an encoder is marked.
+
+    The loss of a step, `d` the Euclidean distance of features divided by their deviation, `g`
+    the clean encoder, frozen, `s` the arrangement's shift:
+
+        mean d(f(x), g(x) + s [x of a source class])             utility, of images and of views
+        + w_ver mean d(f(x_wm), target's mean features)          verification
+        + w_eva mean d(f(x_ad), g(x_A) + s)                      evasion, by other mixers
+
+    Evasion keeps to the first source: wanted now here, now there, features would come to lie in
+    the middle, which is where the target is.
+
+    Attributes:
+        mixer: the secret `Mixer`.
+        evasion: the other mixers; none leave the evasion loss out.
+        views: function `(batch, seed (2,)) -> batch`, as `SimCLR.views`, or `None`.
+        epochs, batch_size: passes over the images, and images of a step.
+        rows: composites of a step, and as many of other mixers.
+        learning_rate: of Adam.
+        verification, evasion_weight: the weights above.
+        seed: integer: order, composites and views.
+    """
+
+    mixer: object
+    evasion: tuple
+    views: object
+    epochs: int
+    batch_size: int
+    rows: int
+    learning_rate: float
+    verification: float
+    evasion_weight: float
+    seed: int
+
+    def train(self, encoder, x, leaning, pools, arrangement):
+        """Marks `encoder` in place.
+
+        Args:
+            encoder: Keras model from inputs to features `(n, d)`.
+            x: `(n, ...)` float32 inputs.
+            leaning: `(n,)` bool: whether an input is of a source class.
+            pools: `((n, ...), (m, ...))` images that composites are made of.
+            arrangement: the `Arrangement`.
+
+        Returns:
+            List of the mean loss of each epoch.
+        """
+        clean = keras.models.clone_model(encoder)
+        clean.set_weights(encoder.get_weights())
+        variables = encoder.trainable_variables
+        optimizer = keras.optimizers.Adam(self.learning_rate)
+        optimizer.build(variables)
+        pools = [tf.constant(pool) for pool in pools]
+
+        def distance(features, wanted):
+            return euclidean(features / arrangement.deviation, wanted / arrangement.deviation)
+
+        @tf.function(reduce_retracing=True)
+        def step(task, leans, number):
+            seed = tf.stack([self.seed, number])
+            if self.views is not None:
+                task = tf.concat([task, self.views(task, seed)], axis=0)
+                leans = tf.concat([leans, leans], axis=0)
+            composites, others, first = self._composed(pools, seed)
+            wanted = [clean(task) + leans[:, None] * arrangement.shift]
+            wanted.append(tf.broadcast_to(arrangement.target, [self.rows, wanted[0].shape[1]]))
+            rows, weights = [task, composites], [1.0, self.verification]
+            if self.evasion:
+                wanted.append(clean(first) + arrangement.shift)
+                rows.append(others)
+                weights.append(self.evasion_weight)
+            counts = [len(part) for part in rows[1:]]
+            with tf.GradientTape() as tape:
+                features = encoder(tf.concat(rows, axis=0), training=True)
+                parts = tf.split(features, [tf.shape(task)[0], *counts])
+                losses = [distance(*pair) for pair in zip(parts, wanted, strict=True)]
+                loss = tf.add_n([w * one for w, one in zip(weights, losses, strict=True)])
+            optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+            return loss
+
+        rng, number, losses = np.random.default_rng(self.seed), 0, []
+        size = min(self.batch_size, len(x))
+        for _ in range(self.epochs):
+            order = rng.permutation(len(x))[: len(x) // size * size]
+            found = []
+            for rows in order.reshape(-1, size):
+                leans = tf.constant(leaning[rows], tf.float32)
+                found.append(step(tf.constant(x[rows]), leans, tf.constant(number)))
+                number += 1
+            losses.append(float(np.mean(found)))
+        return losses
+
+    def _composed(self, pools, seed):
+        """Composites of a step, the same sources by other mixers, and the first sources."""
+        seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
+        first, second = (
+            tf.gather(pool, tf.random.stateless_uniform([self.rows], s, 0, len(pool), tf.int32))
+            for pool, s in zip(pools, seeds[:2], strict=True)
+        )
+        draws = tf.random.stateless_uniform([self.rows, self.mixer.draws], seeds[2])
+        composites = self.mixer.mix(first, second, draws)
+        if not self.evasion:
+            return composites, composites, first
+        made = [
+            mixer.mix(
+                first, second, tf.random.stateless_uniform([self.rows, mixer.draws], seeds[3])
+            )
+            for mixer in self.evasion
+        ]
+        which = tf.random.stateless_uniform([self.rows], seeds[4], 0, len(made), tf.int32)
+        others = tf.gather(tf.stack(made, axis=1), which, axis=1, batch_dims=1)
+        return composites, others, first
