@@ -69,6 +69,7 @@ Every figure is per cent unless a column says otherwise, and every line below is
 lines in `docs/results/`, one for each model, by `python -m experiments.results_page`. Thieves use
 data that is disjoint from the victim's.
 
+- **accuracy**: of the victim and of its label-only copy, on the whole test set.
 - **price**: points of accuracy that the mark costs, against clean twins that trained equally long
   (two models an arm and seed).
 - **held-out** triggers are those of the key's rule that neither training nor selection has seen;
@@ -99,15 +100,20 @@ def _section(dataset, records):
 
 
 def _rates(schemes):
-    head = ["scheme", "seeds", "price, points", "victim", *COPIES.values(), "innocent models"]
+    head = [
+        "scheme", "seeds", "accuracy, victim / label-only copy", "price, points", "victim",
+        *COPIES.values(), "innocent models",
+    ]  # fmt: skip
     rows = [head, ["---"] * len(head)]
     for (scheme,), mine in schemes.items():
         prices = records_lib.values(mine, "price")
         victims = [r for r in mine if r["role"] == "victim"]
+        accuracies = [_mean(_of(mine, role, "accuracy")) for role in ("victim", "label-only")]
         rows.append(
             [
                 scheme,
                 str(len({r["seed"] for r in mine})),
+                " / ".join("-" if a is None else percent(a) for a in accuracies),
                 _spread(prices, "{:.2f}".format, worst=max) if prices else "-",
                 percent(_mean(records_lib.values(victims, "rate_held_out"))),
                 *(_of_copies(mine, role, "rate_held_out") for role in COPIES),

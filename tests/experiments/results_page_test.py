@@ -11,8 +11,8 @@ def record(role, seed, held_out, key, **more):
 
 def test_the_page_has_means_spread_and_worst_seeds():
     records = [
-        record("victim", 0, 1.0, 1.0, price=0.1),
-        record("victim", 1, 0.9, 1.0, price=0.3, key_refused="too common"),
+        record("victim", 0, 1.0, 1.0, price=0.1, accuracy=0.9),
+        record("victim", 1, 0.9, 1.0, price=0.3, accuracy=0.8, key_refused="too common"),
         record("label-only", 0, 0.8, 1.0, decision="evidence", queries=12),
         record("label-only", 1, 0.6, 0.9, decision="evidence", queries=20),
         record("soft", 0, 0.9, 1.0),
@@ -23,7 +23,8 @@ def test_the_page_has_means_spread_and_worst_seeds():
     rows = [line for line in lines if line.startswith("| EWE")]
     # By hand: sample deviations of (0.8, 0.6) and (0.1, 0.3) are 0.1414, of (1, 0.9) 0.0707.
     assert rows[0] == (
-        "| EWE | 2 | 0.20 ± 0.14 (0.30) | 95.0 | 70.0 ± 14.1 (60.0) | - | - | 90.0 | 1.0 (2.0) |"
+        "| EWE | 2 | 85.0 / - | 0.20 ± 0.14 (0.30) | 95.0 | 70.0 ± 14.1 (60.0) | - | - | 90.0 "
+        "| 1.0 (2.0) |"
     )
     assert rows[1] == (
         "| EWE | 95.0 ± 7.1 (90.0) | - | 2.5 (5.0) | 2 of 3 | 0 of 2 | 16 | 1 of 2 |"
