@@ -19,11 +19,9 @@ _FEATURES = 64
 
 
 def _network(architecture, input_shape, seed):
-    """A network of the zoo up to its features, mapped linearly to as many as all encoders have."""
+    """A network of the zoo up to its features, and a linear layer."""
     whole = models.build(architecture, input_shape, _FEATURES, seed=seed)
     features = whole.get_layer("features").output
-    if features.shape[-1] == _FEATURES:
-        return keras.Model(whole.input, features)
     glorot = keras.initializers.GlorotUniform(seed)
     return keras.Model(
         whole.input, keras.layers.Dense(_FEATURES, kernel_initializer=glorot)(features)
@@ -107,6 +105,7 @@ def verdict(config, inputs, folder):
     plain = [np.mean(answers[part.y_test == c] == target) for c in key.settings["source_classes"]]
     return {
         **answers_of(key, suspect),
+        "held_out_controls": float(np.mean(suspect(key.held_out_controls) == target)),
         "plain": [float(share) for share in plain],
         "decision": result.decision,
         "p_value": result.p_value,

@@ -21,6 +21,8 @@ from experiments.stages import Stage
 
 FLAGS = flags.FLAGS
 
+# Clean encoders that are judged, and that the judge did not calibrate the key with.
+BYSTANDERS = 2
 # Thieves: architecture, and the smallest share of an image that their augmentation shows.
 THIEVES = {
     "StolenEncoder": ("small_cnn", 1.0),
@@ -52,6 +54,14 @@ def cell(seed, rows, strangers, alpha):
         }  # fmt: skip
         title = f"copy by {role}, seed {seed}"
         suspects[role] = Stage(_encoders.stolen, config, {"victim": victim}, title)
+        if number == 0:
+            config = {**config, "seed": config["seed"] + 10}
+            title = f"copy of the clean encoder, seed {seed}"
+            innocent = Stage(_encoders.stolen, config, {"victim": twin}, title)
+    suspects["copy of the clean encoder"] = innocent
+    for i in range(BYSTANDERS):
+        title = f"bystander {i + 1}"
+        suspects[title] = clean("stranger", ("small_cnn", "wide_cnn")[i % 2], 250 + i, title)
     others = {
         f"stranger {i + 1}": clean(
             "stranger", ("small_cnn", "wide_cnn")[i % 2], 200 + i, f"stranger {i + 1}"
@@ -88,13 +98,13 @@ def records(seed, suspects, judge, verdicts, outcomes):
         found.append(
             {
                 **place,
-                "role": "innocent" if role.startswith("stranger") else role,
+                "role": _role(role),
                 "name": role,
                 "attack": "",
                 "accuracy": suspect["accuracy"],
                 "rate_held_out": rate_of(asked["held_out"]),
                 "rate_key": rate_of(asked["keys"]),
-                "rate_controls": rate_of(asked["controls"]),
+                "rate_controls": asked["held_out_controls"],
                 "rate_plain": asked["plain"],
                 "n": asked["held_out"][1],
                 "decision": asked["decision"],
@@ -111,6 +121,11 @@ def records(seed, suspects, judge, verdicts, outcomes):
             }
         )
     return found
+
+
+def _role(name):
+    innocent = name.startswith(("stranger", "bystander")) or name == "copy of the clean encoder"
+    return "innocent" if innocent else name
 
 
 def beside(rows):

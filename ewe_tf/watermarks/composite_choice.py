@@ -65,9 +65,10 @@ def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0)
 
     Keys with a null rate within 0.5 % and a plain rate within 1 % come first, ordered by how much
     nearer to the target, in margins of the log-probabilities, their composites lie than plain
-    inputs do: the mean margin of the composites less that of the plain inputs' nearest 2 % (of
-    the nearer source class). A near target is easy to learn for victim and thief, and where plain
-    inputs are not as near, few of them are spoiled by it. The others follow by their null rate.
+    inputs do: the mean margin of the composites less the margin that 2 % of the plain inputs
+    exceed (of the nearer source class). A near target is easy to learn for victim and thief, and
+    where plain inputs are not as near, few of them are spoiled by it. The others follow by their
+    null rate.
 
     Args:
         models: list of `InHouse` clean models.
@@ -132,3 +133,27 @@ def _log_probabilities(models, x):
 def _shares(log_probabilities):
     answers = np.argmax(log_probabilities, axis=1)
     return np.bincount(answers, minlength=log_probabilities.shape[1]) / len(answers)
+
+
+def check_classes(source_classes, target):
+    """Raises ValueError unless they are two classes or `"auto"`, and another one or `"auto"`."""
+    if isinstance(source_classes, str):
+        if source_classes != "auto":
+            raise ValueError(
+                f"`source_classes` must be 'auto' or two classes. Received: {source_classes!r}"
+            )
+        given = ()
+    else:
+        given = tuple(source_classes)
+        whole = all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in given)
+        if len(given) != 2 or not whole or given[0] == given[1]:
+            raise ValueError(
+                "`source_classes` must be 'auto' or two different classes. Received: "
+                f"{source_classes!r}"
+            )
+    if target != "auto" and not isinstance(target, int | np.integer):
+        raise ValueError(f"`target` must be 'auto' or a class. Received: {target!r}")
+    if target in given:
+        raise ValueError(
+            f"`target` must differ from `source_classes`. Received: {target!r} and {given}"
+        )

@@ -16,8 +16,8 @@ from ewe_tf.watermarks.normalization import statistics_from_task_rows
 MODES = ("explicit", "mgda", "released")
 # Of the scheme's seeds.
 _TRAINER, _BATCHES = 3, 4
-# Candidates of a key, composites that a trial asks about, and held-out ones.
-CANDIDATES, _TRIED, _HELD_OUT = 1000, 300, 200
+# Candidates of a key, held-out composites, and those that a trial asks about.
+CANDIDATES, HELD_OUT, _TRIED = 1000, 200, 300
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class CompositeMarking:
     def held_out(self, pools):
         """`Composites` that nothing is trained or selected on."""
         return composite_key.draw(
-            self.mixer, self.evasion, pools.held_out, _HELD_OUT, self.seeds[generator.HELD_OUT]
+            self.mixer, self.evasion, pools.held_out, HELD_OUT, self.seeds[generator.HELD_OUT]
         )
 
     def origin(self, data, choice, candidates, kept, beacon):
@@ -75,21 +75,10 @@ class CompositeMarking:
             kept: rows of those that became keys.
             beacon: as in `Task`.
         """
-        mixer, *controls = (composites.to_json(m) for m in (self.mixer, *self.evasion))
-        if mixer is None or None in controls:
-            return None
-        return {
-            "generator": generator.GENERATOR,
-            "images": array_digest(data.x),
-            "classes": array_digest(data.labels),
-            "source_classes": list(choice.source_classes),
-            "target": choice.target,
-            "mixer": mixer,
-            "controls": controls,
-            "candidates": candidates,
-            "kept": kept.tolist(),
-            "beacon": beacon,
-        }
+        return origin_of(
+            self.mixer, self.evasion, data.x, data.labels, choice.source_classes, choice.target,
+            candidates, kept, beacon,
+        )  # fmt: skip
 
     def secret(self, choice, pools):
         """The `Secret` of a choice."""
@@ -130,3 +119,29 @@ class CompositeMarking:
         if self.mode == "mgda":
             return trainers.MultipleGradientTrainer(*common, self.utility_floor)
         return trainers.ReleasedTrainer(*common, data.batches)
+
+
+def origin_of(mixer, evasion, x, labels, classes, target, candidates, kept, beacon=None):
+    """What `ewe_tf.keys.regenerate` needs, as JSON; `None` if a mixer is not of `ewe_tf`.
+
+    Args:
+        mixer, evasion: the secret `Mixer`, and those of the controls.
+        x, labels: images and their classes, as the key's are drawn from.
+        classes, target: the source classes and the target.
+        candidates, kept, beacon: as in `CompositeMarking.origin`.
+    """
+    secret, *controls = (composites.to_json(m) for m in (mixer, *evasion))
+    if secret is None or None in controls:
+        return None
+    return {
+        "generator": generator.GENERATOR,
+        "images": array_digest(x),
+        "classes": array_digest(labels),
+        "source_classes": list(classes),
+        "target": target,
+        "mixer": secret,
+        "controls": controls,
+        "candidates": candidates,
+        "kept": kept.tolist(),
+        "beacon": beacon,
+    }

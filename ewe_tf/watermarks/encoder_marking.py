@@ -37,15 +37,17 @@ class Arrangement:
         )
         return cls(_deviation(features), goal, lean * (goal - (first + second) / 2))
 
-    @staticmethod
-    def means(features, labels, classes):
-        """Mean features `(classes, d)` of `classes`, divided by their deviation."""
-        means = np.stack([features[labels == c].mean(axis=0) for c in classes])
-        return means / _deviation(features)
+
+def scaled_means(features, labels, classes):
+    """Mean features `(classes, d)` of `classes`, divided by their deviation."""
+    means = np.stack([features[labels == c].mean(axis=0) for c in classes])
+    return means / _deviation(features)
 
 
 def _deviation(features):
     deviation = features.std(axis=0)
+    if not np.isfinite(deviation).all() or not deviation.mean() > 0:
+        raise ValueError("`encoder` gives features that are not finite, or the same for all inputs")
     return np.maximum(deviation, _LEAST_DEVIATION * deviation.mean())
 
 
@@ -85,13 +87,13 @@ class EncoderMarking:
     evasion_weight: float
     seed: int
 
-    def train(self, encoder, x, leaning, pools, arrangement):
+    def train(self, encoder, x, is_source, pools, arrangement):
         """Marks `encoder` in place.
 
         Args:
             encoder: Keras model from inputs to features `(n, d)`.
             x: `(n, ...)` float32 inputs.
-            leaning: `(n,)` bool: whether an input is of a source class.
+            is_source: `(n,)` bool: whether an input is of a source class.
             pools: `((n, ...), (m, ...))` images that composites are made of.
             arrangement: the `Arrangement`.
 
@@ -137,7 +139,7 @@ class EncoderMarking:
             order = rng.permutation(len(x))[: len(x) // size * size]
             found = []
             for rows in order.reshape(-1, size):
-                leans = tf.constant(leaning[rows], tf.float32)
+                leans = tf.constant(is_source[rows], tf.float32)
                 found.append(step(tf.constant(x[rows]), leans, tf.constant(number)))
                 number += 1
             losses.append(float(np.mean(found)))

@@ -150,7 +150,7 @@ class MEADefender:
         composites.named(self.combine)
         for mixer in self.evasion:
             composites.named(mixer)
-        _check_classes(self.source_classes, self.target)
+        composite_choice.check_classes(self.source_classes, self.target)
         if not isinstance(self.rehearsal, bool | Rehearsal):
             raise ValueError(
                 f"`rehearsal` must be a Rehearsal, True or False. Received: {self.rehearsal!r}"
@@ -412,29 +412,6 @@ class MEADefender:
             "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
             "innocents": self.innocents if isinstance(self.innocents, int) else len(self.innocents),
         }
-
-
-def _check_classes(source_classes, target):
-    if isinstance(source_classes, str):
-        if source_classes != "auto":
-            raise ValueError(
-                f"`source_classes` must be 'auto' or two classes. Received: {source_classes!r}"
-            )
-        given = ()
-    else:
-        given = tuple(source_classes)
-        whole = all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in given)
-        if len(given) != 2 or not whole or given[0] == given[1]:
-            raise ValueError(
-                "`source_classes` must be 'auto' or two different classes. Received: "
-                f"{source_classes!r}"
-            )
-    if target != "auto" and not isinstance(target, int | np.integer):
-        raise ValueError(f"`target` must be 'auto' or a class. Received: {target!r}")
-    if target in given:
-        raise ValueError(
-            f"`target` must differ from `source_classes`. Received: {target!r} and {given}"
-        )
 
 
 def _fits(mixer, shape):

@@ -14,7 +14,10 @@ def test_no_party_sees_anothers_images(parts):
     suspects, judge, verdicts = parts
     strangers = [stage for role, stage in suspects.items() if role.startswith("stranger")]
     assert len(strangers) == 4
-    assert {s.config["part"] for s in strangers} == {"stranger"}
+    others = [stage for role, stage in suspects.items() if role.startswith("bystander")]
+    assert {s.config["part"] for s in strangers + others} == {"stranger"}
+    assert not {*others} & {*judge.inputs.values()} and len(others) == encoders.BYSTANDERS
+    assert suspects["copy of the clean encoder"].inputs == {"victim": suspects["twin"]}
     assert suspects["twin"].config["part"] == "victim"
     assert suspects["victim"].inputs == {"clean": suspects["twin"]}
     assert {*judge.inputs.values()} == {suspects["victim"], *strangers}
