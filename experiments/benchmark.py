@@ -15,7 +15,8 @@ class Benchmark:
         other: of the thief who does not, and of half of the strangers. The owner never uses it.
         in_house: the second architecture of the owner's in-house models.
         rows: rows of the victim, of the thief, and of the strangers.
-        training: optimizer, rate, batch_size, epochs, further_epochs, further_rate.
+        training: optimizer, rate, batch_size, epochs, further_epochs, further_rate; `augment` for
+            random crops and flips, `time_shift` for shifts along axis 0 by up to that share.
         settings: arguments of `EWE` that differ from its defaults. A `source` among them, the
             settings of a `NaturalAttribute`, takes the place of strange inputs.
         strange: arguments of `EWE` that differ from `settings` where inputs of `source` are the

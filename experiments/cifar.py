@@ -3,6 +3,9 @@
 ResNet-8 (with `--architecture=resnet18` the published one), augmentation on every row. Strange
 inputs, where a scheme wants them, are coloured MNIST digits.
 
+ResNet-8 has been run with one seed, in which strangers answered the key and it was refused
+(docs/research.md); what is published is the second command's.
+
 python -m experiments.cifar --seeds=3
 python -m experiments.cifar --seeds=3 --architecture=small_cnn --other=wide_cnn
 """

@@ -106,15 +106,13 @@ def _compiled(config, input_shape, num_classes):
 def _network(config, input_shape, num_classes):
     seed = config["seed"]
     model = models.build(config["architecture"], input_shape, num_classes, seed=seed)
-    training = config["training"]
+    training, changes = config["training"], []
     if training.get("augment"):
         shift = keras.layers.RandomTranslation(0.125, 0.125, fill_mode="constant", seed=seed)
-        return augmented(model, [shift, keras.layers.RandomFlip("horizontal", seed=seed + 1)])
-    if training.get("time_shift"):
-        most = training["time_shift"]
-        shift = keras.layers.RandomTranslation(most, 0.0, fill_mode="nearest", seed=seed)
-        return augmented(model, [shift])
-    return model
+        changes += [shift, keras.layers.RandomFlip("horizontal", seed=seed + 1)]
+    if most := training.get("time_shift"):
+        changes.append(keras.layers.RandomTranslation(most, 0.0, fill_mode="nearest", seed=seed))
+    return augmented(model, changes) if changes else model
 
 
 def _accuracy(model, part):

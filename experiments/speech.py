@@ -1,6 +1,7 @@
 """Speech Commands: eight words are the task, two others the source of the triggers.
 
-Log-mel spectrograms in a small convolutional net. `--architecture=lstm` is the published network.
+Log-mel spectrograms, shifted at random in time, in a small convolutional net.
+`--architecture=lstm` is the published network.
 
 python -m experiments.speech --seeds=3
 """
