@@ -1,7 +1,5 @@
 """Stages of experiments on defences that act on the answers; see `marked_answers`."""
 
-import dataclasses
-
 import keras
 import numpy as np
 
@@ -119,13 +117,7 @@ def asked(config, inputs, folder):
 
 
 def _signal(config, key, suspect):
-    count = config["probes"]
-    key = dataclasses.replace(
-        key,
-        probes=key.probes[:count],
-        reference=key.reference[:count],
-        features=key.features[:count],
-    )
+    key = key.first(config["probes"])
     suspect = ewe_tf.Oracle(suspect, **config["answers"])
     evidence = key.evidence(suspect.predict(key.probes), clients=config["clients"])
     verdict = ewe_tf.verify(key, suspect, alpha=config["alpha"])
@@ -183,11 +175,9 @@ _ASKED = {"signal": _signal, "flips": _flips, "triggers": _triggers, "cosine": _
 def null(config, inputs, folder):
     """p-values of one independent model under random keys: uniform if all is well."""
     keras.backend.clear_session()
-    key = keys.Key.load(inputs["served"].folder / "key.npz")
-    count = config["probes"]
+    key = keys.Key.load(inputs["served"].folder / "key.npz").first(config["probes"])
     fields, arrays = key.secret()
-    arrays = {**arrays, **{n: arrays[n][:count] for n in ("probes", "reference", "features")}}
-    answers = ewe_tf.Oracle(parties._model(inputs["suspect"])).predict(arrays["probes"])
+    answers = ewe_tf.Oracle(parties._model(inputs["suspect"])).predict(key.probes)
     p_values, log_e_values = [], []
     for number in range(config["keys"]):
         rng = np.random.default_rng([config["seed"], number])

@@ -69,6 +69,15 @@ class SignalKey(Key):
         """Shape of one probe, without the batch axis."""
         return self.probes.shape[1:]
 
+    def first(self, count):
+        """The same key with its first `count` probes only."""
+        return dataclasses.replace(
+            self,
+            probes=self.probes[:count],
+            reference=self.reference[:count],
+            features=self.features[:count],
+        )
+
     @property
     def carrier(self):
         """The `StaticCarrier` or `DynamicCarrier` that the settings describe."""

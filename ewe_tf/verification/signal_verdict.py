@@ -129,12 +129,7 @@ def verify_signal(
             shape, or a key that does not match `commitment`.
     """
     count = checked(key, alpha, max_queries, commitment, len(key.probes))
-    asked = dataclasses.replace(
-        key,
-        probes=key.probes[:count],
-        reference=key.reference[:count],
-        features=key.features[:count],
-    )
+    asked = key.first(count)
     signal_evidence.check_clients(key, clients)
     start = time.monotonic()
     questions = Questions(key, suspect, "probabilities")

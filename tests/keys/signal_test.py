@@ -36,6 +36,13 @@ def test_key_file_round_trip(tmp_path):
     np.testing.assert_array_equal(loaded.probes, key.probes)
 
 
+def test_the_first_probes_keep_their_answers_and_the_secret():
+    key, few = make(), make().first(5)
+    assert len(few.probes) == len(few.reference) == len(few.features) == 5
+    np.testing.assert_array_equal(few.reference, key.reference[:5])
+    assert few.master_bytes == key.master_bytes
+
+
 @pytest.mark.parametrize(
     "change",
     [
