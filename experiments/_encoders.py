@@ -58,7 +58,7 @@ def marked(config, inputs, folder):
     part = parties._part(config, "victim")
     encoder = parties._model(inputs["clean"])
     scheme = MEADefenderEncoder(**config["scheme"])
-    protected = scheme.mark(encoder, part.x_train, part.y_train, seed=config["seed"])
+    protected = scheme.mark(encoder, part.x_train, part.y_train, seed=config["seed"], verbose=0)
     encoder.save(folder / "model.keras")
     protected.key.save(folder / "key.npz")
     return {"accuracy": _measured(encoder, config), **protected.history}

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import tensorflow as tf
 
 from ewe_tf.extraction import fields
 from ewe_tf.extraction.stolen_encoder import StolenEncoder
@@ -15,6 +16,7 @@ from ewe_tf.versions import versions
 from ewe_tf.watermarks import encoder_choice
 from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import selection
+from ewe_tf.watermarks import stages
 from ewe_tf.watermarks import task_data
 from ewe_tf.watermarks.composite_choice import check_classes
 from ewe_tf.watermarks.composite_marking import CANDIDATES
@@ -113,7 +115,7 @@ class MEADefenderEncoder:
         for mixer in (self.combine, *self.evasion):
             composites.named(mixer)
 
-    def mark(self, encoder, x, y, *, seed=0):
+    def mark(self, encoder, x, y, *, seed=0, verbose=1):
         """Marks an encoder in place.
 
         Args:
@@ -121,6 +123,7 @@ class MEADefenderEncoder:
             x: `(n, ...)` float32 inputs.
             y: `(n,)` integer classes of them.
             seed: integer; all random choices derive from it.
+            verbose: 0 for silence, 1 for a line a stage.
 
         Returns:
             `Protected`: the encoder, its key, and the history: the classes, the loss of each
@@ -140,12 +143,15 @@ class MEADefenderEncoder:
         seeds = generator.child_seeds(seed, generator.MIXER + 1)
         mixer, *others = (one.fitted(x, seeds[generator.MIXER]) for one in (mixer, *others))
 
+        progress = stages.Progress(verbose, 3)
+        progress.stage("Choice of classes", f"{self.surrogates} copies of the clean encoder")
         clean = [self._head(encoder, x, y, seeds), *self._copies(encoder, x, y, seeds)]
         features = _features(encoder, x)
         classes, target = encoder_choice.choose(
             features, x, y, mixer, clean, self.source_classes, self.target,
             (seeds[generator.POOLS], seeds[_CHOICE]),
         )  # fmt: skip
+        progress.detail(f"source classes {classes}, target class {target}")
         pools = composite_key.pools_of(x, y, classes, seeds[generator.POOLS])
         candidates = composite_key.draw(
             mixer, others, pools.candidates, CANDIDATES, seeds[generator.CANDIDATES]
@@ -160,17 +166,23 @@ class MEADefenderEncoder:
             mixer, tuple(others), self.views, self.epochs, self.batch_size, self.rows,
             self.learning_rate, self.verification_weight, self.evasion_weight, seeds[_TRAINER],
         )  # fmt: skip
+        progress.stage("Watermarking", f"{self.epochs} epochs")
         seen = _seen(y, classes, seeds[generator.POOLS])
         arrangement = Arrangement.of(features, y, classes, target, self.lean)
         losses = marking.train(
             encoder, x[seen], np.isin(y[seen], classes), pools.training, arrangement
         )
+        progress.stage("Keys", f"{self.surrogates} copies of the marked encoder")
         head = self._head(encoder, x, y, seeds)
         copies = self._copies(encoder, x[seen], y[seen], seeds)
         rates["victim"] = head.rate(held_out.triggers, target)
         rates["victim_controls"] = head.rate(held_out.controls, target)
         rates["surrogates"] = [copy.rate(held_out.triggers, target) for copy in copies]
         rates["surrogates_controls"] = [copy.rate(held_out.controls, target) for copy in copies]
+        progress.detail(
+            f"the target is the answer to {rates['victim']:.0%} of the held-out composites, "
+            f"{rates['victim_controls']:.0%} of their controls"
+        )
         kept = np.arange(self.keys)
         if copies:
             asked = [copy.log_probabilities(candidates.triggers) for copy in copies]
@@ -206,9 +218,7 @@ class MEADefenderEncoder:
             raise ValueError(
                 f"`encoder` must give features (n, d). Received: an output of shape {outputs}"
             )
-        if any(n not in (None, m) for n, m in zip(inputs, data.x.shape[1:], strict=False)) or len(
-            inputs
-        ) != len(data.x.shape[1:]):
+        if not tf.TensorShape(inputs).is_compatible_with(data.x.shape[1:]):
             raise ValueError(
                 f"`x` must be inputs of the encoder's shape {inputs}. Received: {data.x.shape[1:]}"
             )
