@@ -60,17 +60,18 @@ class EncoderMarking:
 
         mean d(f(x), g(x) + s [x of a source class])             utility, of images and of views
         + w_ver mean d(f(x_wm), target's mean features)          verification
-        + w_eva mean d(f(x_ad), g(x_A) + s)                      evasion, by other mixers
+        + w_eva mean d(f(x_ad), g(x_A) + s)                      evasion
 
-    Evasion keeps to the first source: wanted now here, now there, features would come to lie in
-    the middle, which is where the target is.
+    Evasion rows are composites of both classes by other mixers, and the secret mixer's of one
+    class. The former keep to the first source: wanted now here, now there, features would come to
+    lie in the middle, which is where the target is.
 
     Attributes:
         mixer: the secret `Mixer`.
-        evasion: the other mixers; none leave the evasion loss out.
+        evasion: the other mixers.
         views: function `(batch, seed (2,)) -> batch`, as `SimCLR.views`, or `None`.
         epochs, batch_size: passes over the images, and images of a step.
-        rows: composites of a step, and as many of other mixers.
+        rows: composites of a step, as many of one class, and as many by other mixers.
         learning_rate: of Adam.
         verification, evasion_weight: the weights above.
         seed: integer: order, composites and views.
@@ -116,18 +117,15 @@ class EncoderMarking:
             if self.views is not None:
                 task = tf.concat([task, self.views(task, seed)], axis=0)
                 leans = tf.concat([leans, leans], axis=0)
-            composites, others, first = self._composed(pools, seed)
+            composites, evasion, kept = self._composed(pools, seed)
             wanted = [clean(task) + leans[:, None] * arrangement.shift]
             wanted.append(tf.broadcast_to(arrangement.target, [self.rows, wanted[0].shape[1]]))
-            rows, weights = [task, composites], [1.0, self.verification]
-            if self.evasion:
-                wanted.append(clean(first) + arrangement.shift)
-                rows.append(others)
-                weights.append(self.evasion_weight)
-            counts = [len(part) for part in rows[1:]]
+            wanted.append(clean(kept) + arrangement.shift)
+            rows = [task, composites, evasion]
+            weights = [1.0, self.verification, self.evasion_weight]
             with tf.GradientTape() as tape:
                 features = encoder(tf.concat(rows, axis=0), training=True)
-                parts = tf.split(features, [tf.shape(task)[0], *counts])
+                parts = tf.split(features, [tf.shape(part)[0] for part in rows])
                 losses = [distance(*pair) for pair in zip(parts, wanted, strict=True)]
                 loss = tf.add_n([w * one for w, one in zip(weights, losses, strict=True)])
             optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
@@ -146,22 +144,46 @@ class EncoderMarking:
         return losses
 
     def _composed(self, pools, seed):
-        """Composites of a step, the same sources by other mixers, and the first sources."""
-        seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 5))
-        first, second = (
-            tf.gather(pool, tf.random.stateless_uniform([self.rows], s, 0, len(pool), tf.int32))
-            for pool, s in zip(pools, seeds[:2], strict=True)
+        """What a step is made of besides task images.
+
+        Returns:
+            `(composites, evasion, kept)`: composites, rows that must not be answered like them
+            (the same two sources by another mixer; the secret mixer on two of one class), and the
+            image whose features each of these keeps.
+        """
+        draw = _Draws(seed)
+        (first, second), (third, fourth) = (
+            [draw.rows(pool, self.rows) for pool in pools] for _ in range(2)
         )
-        draws = tf.random.stateless_uniform([self.rows, self.mixer.draws], seeds[2])
-        composites = self.mixer.mix(first, second, draws)
-        if not self.evasion:
-            return composites, composites, first
-        made = [
-            mixer.mix(
-                first, second, tf.random.stateless_uniform([self.rows, mixer.draws], seeds[3])
-            )
-            for mixer in self.evasion
-        ]
-        which = tf.random.stateless_uniform([self.rows], seeds[4], 0, len(made), tf.int32)
-        others = tf.gather(tf.stack(made, axis=1), which, axis=1, batch_dims=1)
-        return composites, others, first
+        composites = self.mixer.mix(first, second, draw.uniform(self.rows, self.mixer.draws))
+        odd = tf.reshape(tf.range(self.rows) % 2 == 1, [-1] + [1] * (len(first.shape) - 1))
+        single, other = tf.where(odd, second, first), tf.where(odd, fourth, third)
+        evasion = [self.mixer.mix(single, other, draw.uniform(self.rows, self.mixer.draws))]
+        kept = [single]
+        if self.evasion:
+            made = [m.mix(first, second, draw.uniform(self.rows, m.draws)) for m in self.evasion]
+            which = draw.integers(len(made), self.rows)
+            evasion.append(tf.gather(tf.stack(made, axis=1), which, axis=1, batch_dims=1))
+            kept.append(first)
+        return composites, tf.concat(evasion, axis=0), tf.concat(kept, axis=0)
+
+
+class _Draws:
+    """Numbers drawn from the seed of one step."""
+
+    def __init__(self, seed):
+        self._seed = seed
+        self._drawn = 0
+
+    def uniform(self, rows, columns):
+        return tf.random.stateless_uniform([rows, columns], self._next())
+
+    def integers(self, below, count):
+        return tf.random.stateless_uniform([count], self._next(), 0, below, tf.int32)
+
+    def rows(self, pool, count):
+        return tf.gather(pool, self.integers(len(pool), count))
+
+    def _next(self):
+        self._drawn += 1
+        return tf.random.experimental.stateless_fold_in(self._seed, self._drawn)

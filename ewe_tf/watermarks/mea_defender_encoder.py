@@ -41,8 +41,9 @@ class MEADefenderEncoder:
     what its sources get (combination). The last is what a copy learns from, and is done here by
     arrangement, ours: the features of both source classes are moved so that the middle between
     them is the target class. A downstream classifier tells the three classes apart as before;
-    what shows something of either source lies where the target is, and does so in a copy. (Of
-    thieves who train on crops of their images little comes through.)
+    what shows something of both sources lies where the target is, and does so in a copy. (Of
+    thieves who train on crops of their images little comes through.) The controls of the key are
+    composites of one class, by the same mixer: cut up as the triggers are, without the other class.
 
     What is asked is a classifier on the suspect's features, and it is part of the instrument: the
     judge trains it, by the same `downstream` on the same images, for the suspect as for the
@@ -55,8 +56,8 @@ class MEADefenderEncoder:
         target: the class `C` that composites are answered with, or `"auto"`: the one whose mean
             features are the farthest from their nearest neighbour's.
         combine: the secret mixer, as in `MEADefender`.
-        evasion: the mixers that must not fire; also the controls of the key. Without any, controls
-            are the secret mixer's composites of two images of one source class.
+        evasion: other mixers that must not fire on the marked encoder (on copies they do, as far as
+            they show both classes).
         lean: how far the source classes are moved: 1 puts the middle between them on the target.
             Features that end in a ReLU reach it only in part: let them end in a linear layer.
         epochs: passes over the images.
@@ -154,10 +155,10 @@ class MEADefenderEncoder:
         progress.detail(f"source classes {classes}, target class {target}")
         pools = composite_key.pools_of(x, y, classes, seeds[generator.POOLS])
         candidates = composite_key.draw(
-            mixer, others, pools.candidates, CANDIDATES, seeds[generator.CANDIDATES]
+            mixer, (), pools.candidates, CANDIDATES, seeds[generator.CANDIDATES]
         )
         held_out = composite_key.draw(
-            mixer, others, pools.held_out, HELD_OUT, seeds[generator.HELD_OUT]
+            mixer, (), pools.held_out, HELD_OUT, seeds[generator.HELD_OUT]
         )
         # Asked now: the marking changes the encoder that the first classifier stands on.
         before = [head.log_probabilities(candidates.triggers) for head in clean]
@@ -188,7 +189,7 @@ class MEADefenderEncoder:
             asked = [copy.log_probabilities(candidates.triggers) for copy in copies]
             scores = selection.key_scores(asked, before, target, 1.0)
             kept = selection.best_keys(scores, self.keys)
-        origin = origin_of(mixer, others, x, y, classes, target, len(candidates.triggers), kept)
+        origin = origin_of(mixer, (), x, y, classes, target, len(candidates.triggers), kept)
         kept = candidates.take(kept)
         key = TriggerKey(
             triggers=kept.triggers,

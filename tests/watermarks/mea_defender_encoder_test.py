@@ -42,7 +42,7 @@ def trained(digits):
     before = [w.copy() for w in marked.get_weights()]
     scheme = MEADefenderEncoder(
         epochs=80, batch_size=32, rows=16, keys=30, learning_rate=3e-3, views=None,
-        theft=StolenEncoder(epochs=5, learning_rate=5e-3),
+        evasion_weight=3.0, theft=StolenEncoder(epochs=5, learning_rate=5e-3),
     )  # fmt: skip
     protected = scheme.mark(marked, x[::2], y[::2], seed=3)
     return protected, before, clean
@@ -77,7 +77,7 @@ def test_the_marked_encoder_answers_and_a_clean_one_does_not(digits, trained):
     x, y, x_test, y_test = digits
     protected, before, clean = trained
     rates = protected.history["rates"]
-    assert rates["victim"] > 0.7 and max(rates["clean"]) <= 0.1
+    assert rates["victim"] > 0.6 and max(rates["clean"]) <= 0.1
     assert rates["victim_controls"] < 0.5 * rates["victim"]
 
     def accuracy(encoder):
