@@ -46,19 +46,20 @@ def cell(seed, rows, strangers, alpha):
     twin = clean("victim", "small_cnn", 0, "clean encoder")
     config = {**common, "scheme": {}, "seed": 1000 * seed}
     victim = Stage(_encoders.marked, config, {"clean": twin}, f"marked encoder, seed {seed}")
-    suspects = {"victim": victim, "twin": twin}
-    for number, (role, (architecture, least)) in enumerate(THIEVES.items()):
+
+    def stolen(role, source, number, title):
+        architecture, least = THIEVES[role]
         config = {
             **common, "architecture": architecture, "least": least, "epochs": 20,
             "seed": 1000 * seed + 300 + number,
         }  # fmt: skip
-        title = f"copy by {role}, seed {seed}"
-        suspects[role] = Stage(_encoders.stolen, config, {"victim": victim}, title)
-        if number == 0:
-            config = {**config, "seed": config["seed"] + 10}
-            title = f"copy of the clean encoder, seed {seed}"
-            innocent = Stage(_encoders.stolen, config, {"victim": twin}, title)
-    suspects["copy of the clean encoder"] = innocent
+        return Stage(_encoders.stolen, config, {"victim": source}, f"{title}, seed {seed}")
+
+    suspects = {"victim": victim, "twin": twin}
+    for number, role in enumerate(THIEVES):
+        suspects[role] = stolen(role, victim, number, f"copy by {role}")
+    title = "copy of the clean encoder"
+    suspects[title] = stolen("StolenEncoder", twin, 10, title)
     for i in range(BYSTANDERS):
         title = f"bystander {i + 1}"
         suspects[title] = clean("stranger", ("small_cnn", "wide_cnn")[i % 2], 250 + i, title)
