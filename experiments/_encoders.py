@@ -7,7 +7,6 @@ import ewe_tf
 from ewe_tf import models
 from ewe_tf.extraction import StolenEncoder
 from ewe_tf.keys import Key
-from ewe_tf.verification import calibrate
 from ewe_tf.verification.calibration import answers_of
 from ewe_tf.watermarks import MEADefenderEncoder
 from ewe_tf.watermarks import SimCLR
@@ -84,11 +83,7 @@ def judged(config, inputs, folder):
     strangers = {
         n: classifier(parties._model(r), config) for n, r in inputs.items() if n != "victim"
     }
-    refused = None
-    try:
-        key = calibrate(key, strangers.values(), names=list(strangers))
-    except ValueError as error:
-        refused = str(error)
+    key, refused = parties.calibrated(key, strangers)
     key.save(folder / "key.npz")
     return {"refused": refused}
 

@@ -307,13 +307,17 @@ def judged(config, inputs, folder):
     key = Key.load(inputs["victim"].folder / "key.npz")
     strangers = {n: _model(r) for n, r in inputs.items() if n.startswith("stranger")}
     answers = {name: answers_of(key, model) for name, model in strangers.items()}
-    refused = None
-    try:
-        key = calibrate(key, strangers.values(), names=list(strangers))
-    except ValueError as error:
-        refused = str(error)
+    key, refused = calibrated(key, strangers)
     key.save(folder / "key.npz")
     return {"answers": answers, "refused": refused}
+
+
+def calibrated(key, strangers):
+    """`(key, refused)`: calibrated with models by name; or as it was, and why it is refused."""
+    try:
+        return calibrate(key, strangers.values(), names=list(strangers)), None
+    except ValueError as error:
+        return key, str(error)
 
 
 def verdict(config, inputs, folder):

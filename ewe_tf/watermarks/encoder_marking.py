@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from ewe_tf.extraction.stolen_encoder import euclidean
+from ewe_tf.watermarks.chance import Chance
 
 # Features that hardly vary are not blown up: the least deviation, as a share of the mean one.
 _LEAST_DEVIATION = 0.3
@@ -151,39 +152,18 @@ class EncoderMarking:
             (the same two sources by another mixer; the secret mixer on two of one class), and the
             image whose features each of these keeps.
         """
-        draw = _Draws(seed)
+        chance = Chance(seed)
         (first, second), (third, fourth) = (
-            [draw.rows(pool, self.rows) for pool in pools] for _ in range(2)
+            [chance.rows(pool, self.rows) for pool in pools] for _ in range(2)
         )
-        composites = self.mixer.mix(first, second, draw.uniform(self.rows, self.mixer.draws))
+        composites = self.mixer.mix(first, second, chance.uniform(self.rows, self.mixer.draws))
         odd = tf.reshape(tf.range(self.rows) % 2 == 1, [-1] + [1] * (len(first.shape) - 1))
         single, other = tf.where(odd, second, first), tf.where(odd, fourth, third)
-        evasion = [self.mixer.mix(single, other, draw.uniform(self.rows, self.mixer.draws))]
+        evasion = [self.mixer.mix(single, other, chance.uniform(self.rows, self.mixer.draws))]
         kept = [single]
         if self.evasion:
-            made = [m.mix(first, second, draw.uniform(self.rows, m.draws)) for m in self.evasion]
-            which = draw.integers(len(made), self.rows)
+            made = [m.mix(first, second, chance.uniform(self.rows, m.draws)) for m in self.evasion]
+            which = chance.integers(len(made), self.rows)
             evasion.append(tf.gather(tf.stack(made, axis=1), which, axis=1, batch_dims=1))
             kept.append(first)
         return composites, tf.concat(evasion, axis=0), tf.concat(kept, axis=0)
-
-
-class _Draws:
-    """Numbers drawn from the seed of one step."""
-
-    def __init__(self, seed):
-        self._seed = seed
-        self._drawn = 0
-
-    def uniform(self, rows, columns):
-        return tf.random.stateless_uniform([rows, columns], self._next())
-
-    def integers(self, below, count):
-        return tf.random.stateless_uniform([count], self._next(), 0, below, tf.int32)
-
-    def rows(self, pool, count):
-        return tf.gather(pool, self.integers(len(pool), count))
-
-    def _next(self):
-        self._drawn += 1
-        return tf.random.experimental.stateless_fold_in(self._seed, self._drawn)

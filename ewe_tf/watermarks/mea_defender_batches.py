@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from ewe_tf.watermarks.batches import interleave
+from ewe_tf.watermarks.chance import Chance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,7 @@ def composite_batches(data, secret, layout, replicas, seed):
         x, y, weights = task
         if data.sparse:
             y = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int64), data.num_classes)
-        chance = _Chance(tf.stack([number, seed]))
+        chance = Chance(tf.stack([number, seed]))
         first, second = (chance.rows(pool, layout.composites * replicas) for pool in pools)
         composites = secret.mixer.mix(first, second, chance.uniform(len(first), secret.mixer.draws))
         evasion, of_classes = _evasion(secret, pools, chance, counts[2])
@@ -114,24 +115,3 @@ def _evasion(secret, pools, chance, count):
         return pairs[0][:count], kept
     which = chance.integers(len(made), count)
     return tf.gather(tf.stack(made, axis=1), which, axis=1, batch_dims=1), kept
-
-
-class _Chance:
-    """Numbers drawn from the seed of one batch."""
-
-    def __init__(self, seed):
-        self._seed = seed
-        self._drawn = 0
-
-    def uniform(self, rows, columns):
-        return tf.random.stateless_uniform([rows, columns], self._next())
-
-    def integers(self, below, count):
-        return tf.random.stateless_uniform([count], self._next(), 0, below, tf.int32)
-
-    def rows(self, pool, count):
-        return tf.gather(pool, self.integers(len(pool), count))
-
-    def _next(self):
-        self._drawn += 1
-        return tf.random.experimental.stateless_fold_in(self._seed, self._drawn)
