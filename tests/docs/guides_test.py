@@ -23,6 +23,7 @@ import ewe_tf
 from ewe_tf import cli
 from ewe_tf import datasets
 from ewe_tf.verification import calibration
+from ewe_tf.watermarks import encoder_choice
 
 ROOT = pathlib.Path(__file__).parents[2]
 SMALLER = {
@@ -92,6 +93,7 @@ def place(tmp_path_factory):
         patch.setattr(secrets, "randbits", lambda bits: 1)
         # Toy models answer toy triggers by chance.
         patch.setattr(calibration, "ACCEPTED", 0.9)
+        patch.setattr(encoder_choice, "ACCEPTED", 0.9)
         # At this size tracing a graph takes longer than all its steps.
         tf.config.run_functions_eagerly(True)
         stack.callback(tf.config.run_functions_eagerly, False)
