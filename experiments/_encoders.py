@@ -27,18 +27,23 @@ def _network(architecture, input_shape, seed):
     )
 
 
-def classifier(encoder, config):
-    """What a judge asks about an encoder: a classifier on the owner's labelled images."""
+def _kept(encoder, config, folder):
+    """Saves an encoder, and what a judge asks about it; returns the accuracy of the latter.
+
+    That is a classifier on the encoder's features of the owner's labelled images, the same for all
+    encoders.
+    """
+    encoder.save(folder / "model.keras")
     part = parties._part(config, "victim")
-    return downstream(
+    head = downstream(
         encoder, part.x_train, part.y_train, part.num_classes, seed=config["data"]["seed"]
     )
-
-
-def _measured(encoder, config):
-    part = parties._part(config, "victim")
-    head = classifier(encoder, config)
+    head.save(folder / "classifier.keras")
     return float(head.evaluate(part.x_test, part.y_test, batch_size=500, verbose=0)[1])
+
+
+def _classifier(result):
+    return keras.saving.load_model(result.folder / "classifier.keras")
 
 
 def clean(config, inputs, folder):
@@ -47,8 +52,7 @@ def clean(config, inputs, folder):
     part = parties._part(config, config["part"])
     encoder = _network(config["architecture"], part.input_shape, config["seed"])
     SimCLR(epochs=config["epochs"]).train(encoder, part.x_train, seed=config["seed"])
-    encoder.save(folder / "model.keras")
-    return {"accuracy": _measured(encoder, config)}
+    return {"accuracy": _kept(encoder, config, folder)}
 
 
 def marked(config, inputs, folder):
@@ -58,9 +62,8 @@ def marked(config, inputs, folder):
     encoder = parties._model(inputs["clean"])
     scheme = MEADefenderEncoder(**config["scheme"])
     protected = scheme.mark(encoder, part.x_train, part.y_train, seed=config["seed"], verbose=0)
-    encoder.save(folder / "model.keras")
     protected.key.save(folder / "key.npz")
-    return {"accuracy": _measured(encoder, config), **protected.history}
+    return {"accuracy": _kept(encoder, config, folder), **protected.history}
 
 
 def stolen(config, inputs, folder):
@@ -72,17 +75,14 @@ def stolen(config, inputs, folder):
     views = SimCLR(least=config["least"]).views
     attack = StolenEncoder(epochs=config["epochs"], augmentation=views, seed=config["seed"])
     attack.run(lambda x: target.predict(x, batch_size=500, verbose=0), student, part.x_train)
-    student.save(folder / "model.keras")
-    return {"accuracy": _measured(student, config)}
+    return {"accuracy": _kept(student, config, folder)}
 
 
 def judged(config, inputs, folder):
     """The judge calibrates the key with strangers' encoders."""
     keras.backend.clear_session()
     key = Key.load(inputs["victim"].folder / "key.npz")
-    strangers = {
-        n: classifier(parties._model(r), config) for n, r in inputs.items() if n != "victim"
-    }
+    strangers = {n: _classifier(result) for n, result in inputs.items() if n != "victim"}
     key, refused = parties.calibrated(key, strangers)
     key.save(folder / "key.npz")
     return {"refused": refused}
@@ -92,7 +92,7 @@ def verdict(config, inputs, folder):
     """What the key says about an encoder, asked through its downstream classifier."""
     keras.backend.clear_session()
     key = Key.load(inputs["judged"].folder / "key.npz")
-    head = classifier(parties._model(inputs["suspect"]), config)
+    head = _classifier(inputs["suspect"])
     suspect = parties._answers_by_row(head, key)
     result = ewe_tf.verify(key, suspect, alpha=config["alpha"])
     target, part = int(key.labels[0]), parties._part(config, "victim")
