@@ -198,6 +198,9 @@ def _add_check(commands):
     )
     parser.add_argument("--suspect", metavar="SUSPECT", help="ask the same rows once more")
     parser.add_argument("--source", metavar="SOURCE", help="as for `regenerate`")
+    parser.add_argument(
+        "--signal", metavar="KEY", help="keys of flips: the signal key that the coins follow from"
+    )
 
 
 def _verify(arguments):
@@ -316,11 +319,12 @@ def _regenerate(arguments):
 
 
 def _check(arguments):
+    from ewe_tf.keys import Key
     from ewe_tf.quiet import import_tensorflow
     from ewe_tf.quiet import known_lines_held_back
     from ewe_tf.verification import check_bundle
 
-    if arguments.innocent or arguments.suspect:
+    if arguments.innocent or arguments.suspect or arguments.signal:
         import_tensorflow()
     source = None if arguments.source is None else _arrays(arguments.source)
     with known_lines_held_back():
@@ -330,6 +334,7 @@ def _check(arguments):
             innocent_models=arguments.innocent,
             suspect=arguments.suspect,
             source=source,
+            signal=None if arguments.signal is None else Key.load(arguments.signal),
         )
     return _CODES[found.decision], _shown(found, arguments)
 

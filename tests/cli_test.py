@@ -200,7 +200,7 @@ def test_help_reads_well(capsys):
         assert exit.value.code == 2 and wrong in err and err.count("\n") == 1
 
 
-def test_a_signal_is_looked_for_in_probabilities(folder, capsys, tmp_path):
+def test_a_signal_is_looked_for_in_probabilities(capsys, tmp_path):
     rows = np.random.default_rng(5).normal(size=(300, 4)).astype(np.float32)
     layers = [keras.layers.Dense(16, activation="relu"), keras.layers.Dense(10, "softmax")]
     model = keras.Sequential([keras.Input((4,)), *layers])
@@ -228,10 +228,11 @@ def test_a_signal_is_looked_for_in_probabilities(folder, capsys, tmp_path):
         capsys, "verify", tmp_path / "signal.npz", tmp_path / "plain.keras", "--json"
     )
     assert code == 2 and json.loads(out)["decision"] != "evidence"
-    for option in ("--plot", "--bundle"):
-        files = (tmp_path / "signal.npz", folder / "copy.keras", option, tmp_path / "file")
-        code, out, err = run(capsys, "verify", *files)
-        assert (code, out) == (2, "") and "triggers" in err and not (tmp_path / "file").exists()
+    code, out, err = run(capsys, "verify", *signal, "--plot", tmp_path / "plot.svg")
+    assert (code, out) == (2, "") and "triggers" in err and not (tmp_path / "plot.svg").exists()
+    assert run(capsys, "verify", *signal, "--bundle", tmp_path / "evidence.zip")[0] == 0
+    code, out, _ = run(capsys, "check", tmp_path / "evidence.zip", "--suspect", signal[1])
+    assert code == 0 and "are given again" in out
 
 
 def test_a_log_of_flips_is_asked_for_labels(capsys, tmp_path):

@@ -9,9 +9,8 @@ from ewe_tf.verification.binomial import clopper_pearson
 from ewe_tf.verification.binomial import lower_bound
 from ewe_tf.verification.binomial import upper_bound
 from ewe_tf.verification.binomial import wilson
-from ewe_tf.verification.bundle import BundleError
+from ewe_tf.verification.bundle_check import BundleCheck
 from ewe_tf.verification.calibration import calibrate
-from ewe_tf.verification.check import BundleCheck
 from ewe_tf.verification.check import check_bundle
 from ewe_tf.verification.contrast import ContrastEProcess
 from ewe_tf.verification.cover import Cover
@@ -21,7 +20,7 @@ from ewe_tf.verification.e_values import average_e_values
 from ewe_tf.verification.e_values import e_to_p_value
 from ewe_tf.verification.e_values import p_to_e_value
 from ewe_tf.verification.e_values import product_of_e_values
-from ewe_tf.verification.flips_verdict import verify_flips
+from ewe_tf.verification.flips_verify import verify_flips
 from ewe_tf.verification.innocents import conformal_p_value
 from ewe_tf.verification.innocents import false_positive_bound
 from ewe_tf.verification.innocents import family_maxima
@@ -41,12 +40,13 @@ from ewe_tf.verification.random_effects import random_effects_p_value
 from ewe_tf.verification.scores import target_log_odds
 from ewe_tf.verification.scores import target_rank
 from ewe_tf.verification.scores import wilcoxon_p_value
+from ewe_tf.verification.sealed import BundleError
 from ewe_tf.verification.sequential import EProcess
 from ewe_tf.verification.sequential import PairedEProcess
 from ewe_tf.verification.sequential import anytime_bounds
 from ewe_tf.verification.sequential import log_e_value
 from ewe_tf.verification.signal_verdict import SignalVerdict
-from ewe_tf.verification.signal_verdict import verify_signal
+from ewe_tf.verification.signal_verify import verify_signal
 from ewe_tf.verification.signs import chernoff_bound
 from ewe_tf.verification.signs import rademacher_bound
 from ewe_tf.verification.signs import sign_flip_p_value

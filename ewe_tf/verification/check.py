@@ -1,71 +1,27 @@
 """Checking an evidence bundle: everything that a verdict rests on, worked out again."""
 
-import dataclasses
-import math
-
-import numpy as np
-
-from ewe_tf.keys.digest import array_digest
-from ewe_tf.keys.origin import OriginError
-from ewe_tf.keys.regenerate import regenerate
-from ewe_tf.verification import verdict as verdicts
-from ewe_tf.verification.bundle import BundleError
 from ewe_tf.verification.bundle import read_bundle
-from ewe_tf.verification.calibration import calibrate
-from ewe_tf.verification.judging import NOT_OPPOSED
-from ewe_tf.verification.judging import judge
-from ewe_tf.verification.transcript import BENIGN
-from ewe_tf.verification.transcript import CONTROL
-from ewe_tf.verification.transcript import TRIGGER
-
-# Other versions of SciPy may differ in the last digits.
-_TOLERANCE = 1e-6
+from ewe_tf.verification.sealed import BundleError
+from ewe_tf.verification.signal_check import check_signal
+from ewe_tf.verification.trigger_check import check_triggers
 
 
-@dataclasses.dataclass(frozen=True)
-class BundleCheck:
-    """What a check found.
-
-    Attributes:
-        decision: what may be concluded: `"evidence"`, `"no evidence"`, or `"could not tell"` if
-            a check failed, or nobody asked innocent models.
-        reason: one sentence.
-        checks: tuple of `(what, holds, detail)`.
-        verdict: the `Verdict` as worked out again, with the innocent models of the one who
-            checks, if there were any.
-        open: what the bundle cannot show by itself.
-    """
-
-    decision: str
-    reason: str
-    checks: tuple
-    verdict: verdicts.Verdict
-    open: tuple
-
-    @property
-    def holds(self):
-        """Whether every check holds."""
-        return all(holds for _, holds, _ in self.checks)
-
-    def __str__(self):
-        given = ", given what is open below" if self.decision == verdicts.EVIDENCE else ""
-        lines = [f"bundle  {self.decision} at level {self.verdict.alpha:g}{given}: {self.reason}"]
-        lines += [f"{'yes' if holds else 'NO ':<6}  {what}: {d}" for what, holds, d in self.checks]
-        return "\n".join([*lines, *(f"open    {line}" for line in self.open)])
-
-
-def check_bundle(path, *, commitment=None, innocent_models=None, suspect=None, source=None):
+def check_bundle(
+    path, *, commitment=None, innocent_models=None, suspect=None, source=None, signal=None
+):
     """Works out a bundle's verdict again from its key and its answers, trusting nothing.
 
     Args:
         path: the bundle.
-        commitment: what the claimant published before the dispute; the key must match it.
+        commitment: what the claimant published before the dispute; the key must match it (of a
+            `FlipKey`, which is made of what a client was answered, the signal key that it names).
         innocent_models: models of the same task by the one who checks, of any kind that
             `ewe_tf.Oracle` takes: the key is calibrated with them instead of those that the
             claimant named. This is what a key made up of inputs that all models answer alike
-            does not survive.
+            does not survive. For keys of triggers only; the others need none.
         suspect: the suspect, to be asked the same rows once more.
-        source: `images` or `(images, classes)` that the key's triggers were drawn from.
+        source: `images` or `(images, classes)` that the triggers of a key were drawn from.
+        signal: for a `FlipKey`, the `SignalKey` that its coins are to follow from.
 
     Returns:
         A `BundleCheck`.
@@ -73,168 +29,23 @@ def check_bundle(path, *, commitment=None, innocent_models=None, suspect=None, s
     Raises:
         FileNotFoundError: if there is no such file.
         BundleError: if it is damaged or edited.
-        TypeError, ValueError: for a `commitment` that is no text, a `source` of another form or
-            input shape, and models that `ewe_tf.Oracle` does not take.
+        TypeError, ValueError: for a `commitment` that is no text, an argument that is not for
+            this kind of key, a `source` of another form or input shape, and models that
+            `ewe_tf.Oracle` does not take.
     """
     if commitment is not None and not isinstance(commitment, str):
         raise TypeError(f"`commitment` must be hexadecimal text. Received: {commitment!r:.80}")
     bundle = read_bundle(path)
-    key, settings, transcript = bundle.key, bundle.settings, bundle.transcript
+    given = {"innocent_models": innocent_models, "source": source, "signal": signal}
+    taken = {"triggers": ("innocent_models", "source"), "signal": (), "flips": ("signal",)}
+    for name, value in given.items():
+        if value is not None and name not in taken[bundle.key.kind]:
+            raise ValueError(
+                f"`{name}` is not for bundles of this kind of key: {type(bundle.key).__name__}"
+            )
     try:
-        own = key.commitment()
-        questions = ("questions", *_questions(key, settings, transcript))
-        again = judge(key, settings, transcript)
-        verdict = ("verdict", *_same_verdict(bundle.verdict, again))
-        unshown = _unshown(key, settings)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise BundleError(f"{str(path)!r} holds what no verification makes: {error}") from error
-    checks = [("whole", True, "every digest matches")]
-    if commitment is not None:
-        same = commitment.strip().lower() == own
-        checks.append(("commitment", same, own if same else f"the key's is {own}"))
-    else:
-        unshown.insert(0, f"that {own} was published: give the published commitment")
-    checks += [questions, verdict]
-    if source is not None:
-        checks.append(("regeneration", *_regeneration(key, source)))
-    else:
-        unshown.append("that the triggers follow from a seed: give their source")
-    if innocent_models is not None:
-        try:
-            key = calibrate(dataclasses.replace(key, calibration=None), innocent_models)
-            checks.append(("innocent models", True, f"{len(innocent_models)} of your own"))
-            again = judge(key, settings, transcript)
-        except ValueError as error:
-            checks.append(("innocent models", False, str(error)))
-    elif key.calibration is not None:
-        unshown.append("that the innocent models were innocent: give models of your own")
-    if suspect is None:
-        unshown.append("that the suspect gave these answers: ask it once more")
-    elif questions[1]:
-        checks.append(("answers", *_asked_again(key, settings, transcript, suspect)))
-    else:
-        checks.append(("answers", False, "not asked again: the questions are not the key's"))
-    failed = [what for what, holds, _ in checks if not holds]
-    if failed:
-        decision, reason = verdicts.UNDECIDED, f"does not hold: {', '.join(failed)}"
-    else:
-        decision, reason = again.decision, again.reason
-    return BundleCheck(decision, reason, tuple(checks), again, tuple(unshown))
-
-
-def _same_verdict(stated, again):
-    different = _differences(stated, again)
-    if different:
-        return False, f"{', '.join(different)} come out otherwise"
-    return True, "comes out the same"
-
-
-def _unshown(key, settings):
-    """What no bundle shows, whatever the one who checks has at hand."""
-    unshown = [
-        "that the commitment was published before the suspect existed: triggers made for one "
-        "model are answered by it alone"
-    ]
-    origin = key.origin or {}
-    if any(origin.get(name) is not None for name in ("patch", "attribute", "budget")):
-        unshown.append(
-            "that the patch, the natural attribute and the ascent budget, which the owner chose, "
-            "were not chosen for this suspect or any model: they are in the committed key, and "
-            "innocent models tell"
-        )
-    if origin.get("budget") is not None:
-        unshown.append(
-            "that the ascended triggers were not made for this suspect: within the budget they may "
-            "be anything, and only the date of the commitment, before the suspect existed, shows it"
-        )
-    if settings.part == "keys":
-        unshown.append(
-            "that the keys were not selected by this suspect's answers: the date of the "
-            "commitment shows it, or a verdict on the held-out triggers"
-        )
-    if settings.sequential:
-        unshown.append(f"that {NOT_OPPOSED}")
-    elif settings.pairs < len(settings.distinct(key)):
-        unshown.append(
-            "that the number of triggers was settled before the first answer, as a fixed-size test "
-            "demands: a sequential verdict does not"
-        )
-    return unshown + [
-        "that this was the only verification of this suspect: whoever had n to choose from (parts "
-        "of the key, ways of testing, keys) has n times the p-value",
-        "that the triggers differ enough to count one by one: look at them, for copies of one "
-        "image get one answer from every model",
-    ]
-
-
-def _regeneration(key, source):
-    """Whether the key's triggers follow from a source, and with what freedom."""
-    try:
-        found = regenerate(key, *(source if isinstance(source, tuple) else (source,)))
-    except OriginError as error:
-        return False, str(error)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"`source` must be images or (images, classes): {error}") from error
-    wrong = [f"{what} ({detail})" for what, holds, detail in found.checks if not holds]
-    if wrong:
-        return False, f"fails for: {', '.join(wrong)}"
-    told = ("settings", "held-out triggers", "key triggers")
-    details = [detail for what, _, detail in found.checks if what in told]
-    return True, "; ".join(dict.fromkeys(details))
-
-
-def _questions(key, settings, transcript):
-    """Whether the rows are those of the key, in the order that was settled beforehand."""
-    triggers, _, controls = settings.material(key)
-    order = settings.order(key).tolist()
-    rows = {TRIGGER: triggers, CONTROL: controls}
-    for exchange in transcript.exchanges:
-        if exchange.role == BENIGN:
-            continue
-        if exchange.number >= len(triggers):
-            return False, f"there is no {exchange.role} {exchange.number} in the key"
-        if array_digest(rows[exchange.role][exchange.number]) != exchange.digest:
-            return False, f"{exchange.role} {exchange.number} is not the key's"
-    size = 2 + settings.cover
-    if not settings.sequential:
-        size *= max(len(order), 1)
-    blocks = [transcript.exchanges[i : i + size] for i in range(0, len(transcript.exchanges), size)]
-    for position, block in enumerate(blocks):
-        expected = order[position : position + 1] if settings.sequential else order
-        if len(block) != size or not all(
-            sorted(e.number for e in block if e.role == role) == sorted(expected)
-            for role in (TRIGGER, CONTROL)
-        ):
-            return False, f"block {position + 1} is not the one that the order demands"
-    return True, f"{len(transcript.exchanges)} rows, the key's, in the order settled beforehand"
-
-
-def _differences(stated, again):
-    """Names of the fields in which two verdicts differ."""
-    stated, again = (dataclasses.asdict(v) for v in (stated, again))
-    return [name for name in again if not _alike(stated[name], again[name])]
-
-
-def _alike(a, b):
-    if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=1e-300)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(_alike(x, y) for x, y in zip(a, b, strict=True))
-    if isinstance(a, dict) and isinstance(b, dict):
-        return set(a) == set(b) and all(_alike(a[name], b[name]) for name in a)
-    return type(a) is type(b) and a == b
-
-
-def _asked_again(key, settings, transcript, suspect):
-    from ewe_tf.oracle import Oracle
-    from ewe_tf.oracle.answers import labels
-
-    triggers, _, controls = settings.material(key)
-    rows = {TRIGGER: triggers, CONTROL: controls}
-    asked = [e for e in transcript.exchanges if e.role != BENIGN]
-    if not asked:
-        return True, "nothing had been asked"
-    oracle = suspect if isinstance(suspect, Oracle) else Oracle(suspect, answers="label")
-    now = labels(oracle.predict(np.stack([rows[e.role][e.number] for e in asked])))
-    same = sum(int(label) == e.label for label, e in zip(now, asked, strict=True))
-    return same == len(asked), f"{same} of {len(asked)} are given again"
+        if bundle.key.kind == "triggers":
+            return check_triggers(bundle, commitment, innocent_models, suspect, source)
+        return check_signal(bundle, commitment, suspect, signal)
+    except BundleError as error:
+        raise BundleError(f"{str(path)!r}: {error}") from error

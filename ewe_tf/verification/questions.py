@@ -4,6 +4,7 @@ import collections
 
 from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.asking import failure_of
+from ewe_tf.verification.signal_transcript import Block
 
 
 class Questions:
@@ -16,6 +17,7 @@ class Questions:
 
     Attributes:
         failure: why nothing more will come from the suspect, or `None`.
+        blocks: list of the `Block`s of rows and answers so far.
 
     Raises:
         ValueError: for a suspect of another input shape.
@@ -30,6 +32,7 @@ class Questions:
         self._refused = collections.Counter(self._oracle.ledger.refusals)
         self._answered = False
         self.failure = None
+        self.blocks = []
 
     @property
     def queries(self):
@@ -41,6 +44,11 @@ class Questions:
 
         A suspect that refuses all rows from the first on has failed; later on it has not.
         """
+        answers = self._answers(rows)
+        self.blocks.append(Block.of(rows, answers, self.queries, self.failure))
+        return answers
+
+    def _answers(self, rows):
         try:
             answers = self._oracle.predict(rows)
         except Exception as error:  # Whatever a suspect does is a finding, not our failure.

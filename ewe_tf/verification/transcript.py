@@ -53,6 +53,21 @@ class Transcript:
     suspect: str
     server_said: str | None = None
 
+    def to_record(self):
+        """The transcript as JSON."""
+        exchanges = [[e.role, e.number, e.digest, e.answer] for e in self.exchanges]
+        return {**dataclasses.asdict(self), "exchanges": exchanges}
+
+    @classmethod
+    def from_record(cls, record):
+        """The transcript that `to_record` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: for anything else.
+        """
+        exchanges = tuple(_exchange(*row) for row in record["exchanges"])
+        return cls(**{**record, "exchanges": exchanges})
+
     def outcomes(self, order, labels):
         """Which triggers and controls got the expected answer, in the order of asking.
 
@@ -95,3 +110,15 @@ class Transcript:
 
     def _by_number(self, role):
         return {e.number: e for e in self.exchanges if e.role == role}
+
+
+def _exchange(role, number, digest, answer):
+    if role not in (TRIGGER, CONTROL, BENIGN) or type(number) is not int or number < 0:
+        raise ValueError(f"the transcript names a row {role!r} {number!r}")
+    if isinstance(answer, list):
+        answer = tuple(float(value) for value in answer)
+        if not all(np.isfinite(answer)):
+            raise ValueError("the transcript holds an answer that is not finite")
+    elif answer is not None and (type(answer) is not int or not 0 <= answer < 2**63):
+        raise ValueError(f"the transcript holds an answer {answer!r:.50}")
+    return Exchange(role, number, str(digest), answer)

@@ -10,11 +10,11 @@ from ewe_tf.verification import checks
 from ewe_tf.verification.asking import ask
 from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.cover import Cover
-from ewe_tf.verification.flips_verdict import verify_flips
+from ewe_tf.verification.flips_verify import verify_flips
 from ewe_tf.verification.judging import judge
 from ewe_tf.verification.rank_tests import LEAST_FAMILIES
 from ewe_tf.verification.settings import Settings
-from ewe_tf.verification.signal_verdict import verify_signal
+from ewe_tf.verification.signal_verify import verify_signal
 
 
 def verify(
@@ -85,9 +85,9 @@ def verify(
         OSError: if `bundle` cannot be written.
     """
     if isinstance(key, SignalKey | FlipKey):
-        if bundle is not None or cover is not None or triggers != "keys":
+        if cover is not None or triggers != "keys":
             raise ValueError(
-                "`bundle`, `cover` and `triggers` are for keys with triggers. Received: a "
+                "`cover` and `triggers` are for keys with triggers. Received: a "
                 f"{type(key).__name__}"
             )
         common = {
@@ -95,6 +95,7 @@ def verify(
             "max_queries": max_queries,
             "sequential": bool(sequential),
             "commitment": commitment,
+            "bundle": bundle,
             "name": name,
         }
         if isinstance(key, SignalKey):

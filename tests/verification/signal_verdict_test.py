@@ -101,9 +101,9 @@ def test_a_suspect_that_fails_or_is_not_there_cannot_tell(defended):
     assert verdict.decision == "could not tell" and "connection failed" in verdict.reason
 
 
-def test_what_is_only_for_triggers_is_refused(defended, tmp_path):
+def test_what_is_only_for_triggers_is_refused(defended):
     model, marked = defended
-    for argument in ({"bundle": tmp_path / "b.zip"}, {"triggers": "held_out"}):
+    for argument in ({"cover": np.zeros((9, 6), np.float32)}, {"triggers": "held_out"}):
         with pytest.raises(ValueError, match="are for keys with triggers"):
             ewe_tf.verify(marked.key, model, **argument)
     with pytest.raises(ValueError, match="takes inputs of shape"):

@@ -1,28 +1,26 @@
 """The verdict of the hard channel: a suspect's labels against keyed coins."""
 
-import time
-
 import numpy as np
 
-from ewe_tf.verification.questions import Questions
+from ewe_tf.verification import signal_session
 from ewe_tf.verification.sequential import EProcess
-from ewe_tf.verification.signal_verdict import SignalVerdict
-from ewe_tf.verification.signal_verdict import checked
+from ewe_tf.verification.signal_settings import SignalSettings
 from ewe_tf.verification.signal_verdict import decided
-from ewe_tf.verification.signal_verdict import described
 
 _BLOCK = 50
-_ASSUMPTIONS = (
-    "the coins follow from a master key that was committed to before the suspect existed "
-    "(`FlipKey.follows` checks it)",
-    "an innocent suspect's labels do not depend on the coins; no innocent model is needed",
-    "queries, and the two classes of each, are the log of what this client was answered",
-)
 _NONE_COUNTS = "The suspect answered none of the chosen queries with one of its two classes"
 
 
 def verify_flips(
-    key, suspect, *, alpha=1e-3, max_queries=None, sequential=True, commitment=None, name=None
+    key,
+    suspect,
+    *,
+    alpha=1e-3,
+    max_queries=None,
+    sequential=True,
+    commitment=None,
+    bundle=None,
+    name=None,
 ):
     """Asks a suspect the queries of a client's log, and tests its labels against the coins.
 
@@ -37,6 +35,7 @@ def verify_flips(
         max_queries: most queries to send; `None` for all.
         sequential: whether to stop as soon as the evidence suffices.
         commitment: the commitment that was published; the key must match it.
+        bundle: path of an evidence bundle to write (`ewe_tf.verification.check_bundle`).
         name: what the verdict calls the suspect.
 
     Returns:
@@ -46,14 +45,17 @@ def verify_flips(
     Raises:
         ValueError: before the first query, for arguments out of range, a suspect of another input
             shape, or a key that does not match `commitment`.
+        OSError: if `bundle` cannot be written.
     """
-    count = checked(key, alpha, max_queries, commitment, len(key.queries))
-    start = time.monotonic()
-    questions = Questions(key, suspect, "label")
+    settings = SignalSettings.of(key, len(key.queries), alpha, max_queries, sequential, commitment)
+    return signal_session.held(METHOD, key, settings, suspect, name, bundle)
+
+
+def _findings(key, settings, questions):
     process, labels, path = EProcess(0.5), np.full(len(key.queries), -1), []
-    step = _BLOCK if sequential else max(count, 1)
-    for first in range(0, count, step):
-        rows = slice(first, min(first + step, count))
+    step = _BLOCK if settings.sequential else max(settings.rows, 1)
+    for first in range(0, settings.rows, step):
+        rows = slice(first, min(first + step, settings.rows))
         answers = questions.ask(key.queries[rows])
         if answers is None:
             break
@@ -62,29 +64,33 @@ def verify_flips(
         agreed, counts = (part[rows] for part in key.agreement(labels))
         process.update(agreed[counts])
         path.append((questions.queries, float(process.log_e_value)))
-        if sequential and process.p_value <= alpha:
+        if settings.sequential and process.p_value <= settings.alpha:
             break
     _, counts = key.agreement(labels)
     found = {
-        "p_value": float(process.p_value if sequential else key.p_value(labels)),
-        "test": f"by {'bets on ' if sequential else ''}fair coins",
+        "p_value": float(process.p_value if settings.sequential else key.p_value(labels)),
+        "test": f"by {'bets on ' if settings.sequential else ''}fair coins",
         "clients": {},
         "probes": int(counts.sum()),
-        "evidence_path": tuple(path) if sequential else (),
+        "evidence_path": tuple(path) if settings.sequential else (),
     }
     obstacle = questions.failure or ("" if counts.any() else _NONE_COUNTS)
-    return SignalVerdict(
-        alpha=float(alpha),
-        queries=questions.queries,
-        seconds=time.monotonic() - start,
-        assumptions=_ASSUMPTIONS,
-        suspect=name or (suspect if isinstance(suspect, str) else type(suspect).__name__),
-        **decided(found, alpha, obstacle),
-        **described(key),
-    )
+    return decided(found, settings.alpha, obstacle)
 
 
 def _labels(answers):
     """Labels of probabilities; -1 where the row was refused."""
     kept = np.isfinite(answers).all(axis=1)
     return np.where(kept, np.argmax(np.where(kept[:, None], answers, 0), axis=1), -1)
+
+
+METHOD = signal_session.Method(
+    "label",
+    _findings,
+    (
+        "the coins follow from a master key that was committed to before the suspect existed "
+        "(`FlipKey.follows` checks it)",
+        "an innocent suspect's labels do not depend on the coins; no innocent model is needed",
+        "queries, and the two classes of each, are the log of what this client was answered",
+    ),
+)

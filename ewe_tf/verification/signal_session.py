@@ -1,0 +1,94 @@
+"""One verification of a suspect of a signal: held with the suspect, or gone through again."""
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable
+
+from ewe_tf.verification.questions import Questions
+from ewe_tf.verification.signal_transcript import Replay
+from ewe_tf.verification.signal_transcript import SignalTranscript
+from ewe_tf.verification.signal_verdict import SignalVerdict
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """How one kind of key is verified.
+
+    Attributes:
+        answers: what the suspect is asked for: `"probabilities"` or `"label"`.
+        findings: function `(key, settings, questions)` that asks and gives the decision and what
+            it follows from, as fields of a `SignalVerdict` (dict).
+        assumptions: what must hold for the p-value to be right.
+    """
+
+    answers: str
+    findings: Callable
+    assumptions: tuple
+
+
+def held(method, key, settings, suspect, name=None, bundle=None):
+    """Asks a suspect.
+
+    Args:
+        method: the `Method` of the key's kind.
+        key: the key.
+        settings: the `SignalSettings`.
+        suspect: anything that `ewe_tf.Oracle` takes, or an `Oracle`.
+        name: what the verdict calls the suspect.
+        bundle: path of an evidence bundle to write.
+
+    Returns:
+        A `SignalVerdict`.
+
+    Raises:
+        ValueError: before the first query, for a suspect of another input shape, or a `bundle`
+            in no folder.
+        OSError: if `bundle` cannot be written.
+    """
+    if bundle is not None and not os.path.isdir(os.path.dirname(os.path.abspath(bundle))):
+        raise ValueError(f"`bundle` must be a path in a folder that exists. Received: {bundle!r}")
+    start = time.monotonic()
+    questions = Questions(key, suspect, method.answers)
+    found = method.findings(key, settings, questions)
+    name = name or (suspect if isinstance(suspect, str) else type(suspect).__name__)
+    transcript = SignalTranscript(tuple(questions.blocks), time.monotonic() - start, name)
+    verdict = _verdict(method, key, settings, transcript, found)
+    if bundle is not None:
+        from ewe_tf.verification.bundle import write_bundle
+
+        write_bundle(bundle, key, settings, transcript, verdict)
+    return verdict
+
+
+def replayed(method, key, settings, transcript):
+    """What follows from recorded answers.
+
+    Args:
+        method, key, settings: as for `held`.
+        transcript: the `SignalTranscript`.
+
+    Returns:
+        `(verdict, answered)`: the `SignalVerdict`, and a list of pairs (rows, answers).
+
+    Raises:
+        OtherQuestions: if other rows were sent than this verification asks.
+    """
+    replay = Replay(transcript, key.num_classes)
+    found = method.findings(key, settings, replay)
+    replay.finish()
+    return _verdict(method, key, settings, transcript, found), replay.answered
+
+
+def _verdict(method, key, settings, transcript, found):
+    return SignalVerdict(
+        alpha=settings.alpha,
+        queries=transcript.queries,
+        seconds=transcript.seconds,
+        assumptions=method.assumptions,
+        suspect=transcript.suspect,
+        scheme=key.scheme,
+        commitment=key.commitment(),
+        versions=dict(key.versions),
+        **found,
+    )
