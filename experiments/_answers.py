@@ -8,6 +8,8 @@ from ewe_tf import keys
 from ewe_tf.extraction import Distillation
 from ewe_tf.extraction import LabelOnly
 from ewe_tf.watermarks import relatives
+from experiments import learners
+from experiments import material
 from experiments import parties
 
 _COSINE_INPUTS = 1000
@@ -16,16 +18,16 @@ _COSINE_INPUTS = 1000
 def served(config, inputs, folder):
     """The owner: puts a defence behind the victim's answers, and keeps its keys."""
     keras.backend.clear_session()
-    part = parties._part(config, "victim")
+    part = material.part(config, "victim")
     if config["defence"] == "CosWM":
         # Its teacher is trained through the cosine.
-        model = parties._compiled(config, part.input_shape, part.num_classes)
+        model = learners.compiled(config, part.input_shape, part.num_classes)
         training = {**config["training"], "epochs": _epochs(config)}
         scheme = relatives.CosWM(**config["settings"])
-        defended = parties._fit(model, part, scheme, {**config, "training": training})
+        defended = learners.fit(model, part, scheme, {**config, "training": training})
         clean = None
     else:
-        victim = parties._model(inputs["victim"])
+        victim = learners.loaded(inputs["victim"])
         defended = _defended(config, victim, part)
         clean = ewe_tf.Oracle(victim).predict(part.x_test)
         _save_logs(config, victim, defended, folder)
@@ -58,7 +60,7 @@ def _save_logs(config, victim, defended, folder):
     """Keys that are made of what the thief asked, not before."""
     if defended.audit is None and config["defence"] != "DAWN":
         return
-    queries = parties._part(config, "thief").x_train
+    queries = material.part(config, "thief").x_train
     if defended.audit is not None:
         defended.log(queries).save(folder / "flips.npz")
     else:
@@ -69,7 +71,7 @@ def _save_logs(config, victim, defended, folder):
 def copied(config, inputs, folder):
     """The thief: trains a copy on the answers of one server, or on the mean of several."""
     keras.backend.clear_session()
-    part = parties._part(config, "thief")
+    part = material.part(config, "thief")
     settings = {
         "epochs": _epochs(config),
         "batch_size": config["training"]["batch_size"],
@@ -83,10 +85,10 @@ def copied(config, inputs, folder):
         attack = Distillation(**settings, temperature=config["temperature"])
     oracle = ewe_tf.Oracle(_together(inputs.values()), **config["answers"])
     keras.utils.set_random_seed(config["seed"])
-    student = parties._network(config, part.input_shape, part.num_classes)
+    student = learners.network(config, part.input_shape, part.num_classes)
     attack.run(oracle, student, part.x_train)
     student.save(folder / "model.keras")
-    return {"accuracy": parties._accuracy(student, part)}
+    return {"accuracy": learners.accuracy(student, part)}
 
 
 def _epochs(config):
@@ -108,7 +110,7 @@ def asked(config, inputs, folder):
     inputs = dict(inputs)
     owner = inputs.pop("served")
     suspect = _together(inputs.values())
-    found = {"accuracy": parties.accuracy_of(suspect, parties._part(config, "thief"))}
+    found = {"accuracy": learners.accuracy_of(suspect, material.part(config, "thief"))}
     path = owner.folder / ("flips.npz" if config["flips"] else "key.npz")
     if not path.exists():
         return found
@@ -159,7 +161,7 @@ def _triggers(config, key, suspect):
 
 def _cosine(config, key, suspect):
     """CosWM's own score (present above 8), and the exact test by fresh directions."""
-    part = parties._part(config, "thief")
+    part = material.part(config, "thief")
     inputs = part.x_test[part.y_test == key.target][:_COSINE_INPUTS]
     answers = ewe_tf.Oracle(suspect, **config["answers"]).predict(inputs)
     return {
@@ -177,7 +179,7 @@ def null(config, inputs, folder):
     keras.backend.clear_session()
     key = keys.Key.load(inputs["served"].folder / "key.npz").first(config["probes"])
     fields, arrays = key.secret()
-    answers = ewe_tf.Oracle(parties._model(inputs["suspect"])).predict(key.probes)
+    answers = ewe_tf.Oracle(learners.loaded(inputs["suspect"])).predict(key.probes)
     p_values, log_e_values = [], []
     for number in range(config["keys"]):
         rng = np.random.default_rng([config["seed"], number])

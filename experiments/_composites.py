@@ -9,7 +9,8 @@ from ewe_tf import removal
 from ewe_tf.keys import Key
 from ewe_tf.triggers import composites
 from ewe_tf.verification.calibration import answers_of
-from experiments import parties
+from experiments import learners
+from experiments import material
 
 MAKERS = {
     "mea_defender": ewe_tf.MEADefender,
@@ -27,19 +28,19 @@ _ASKED = 500
 
 def victim(config, inputs, folder):
     """The owner: trains and marks a model. Inputs `innocent…` are its in-house clean models."""
-    part = parties._part(config, "victim")
-    model = parties._compiled(config, part.input_shape, part.num_classes)
+    part = material.part(config, "victim")
+    model = learners.compiled(config, part.input_shape, part.num_classes)
     settings = dict(config["scheme"])
     make = MAKERS[settings.pop("name")]
     if isinstance(settings.get("rehearsal"), dict):
         settings["rehearsal"] = ewe_tf.Rehearsal(**settings["rehearsal"])
-    innocents = [parties._model(result) for _, result in sorted(inputs.items())]
-    protected = parties._fit(model, part, make(innocents=innocents, **settings), config)
+    innocents = [learners.loaded(result) for _, result in sorted(inputs.items())]
+    protected = learners.fit(model, part, make(innocents=innocents, **settings), config)
     model.save(folder / "model.keras")
     protected.key.save(folder / "key.npz")
     history = protected.history
     return {
-        "accuracy": parties._accuracy(model, part),
+        "accuracy": learners.accuracy(model, part),
         "commitment": protected.key.commitment(),
         **{name: history.get(name) for name in ("pair", "trials", "plain", "rates", "rehearsal")},
     }
@@ -52,9 +53,9 @@ def asked(config, inputs, folder):
     composites of them by each mixer, in shares of the answers.
     """
     keras.backend.clear_session()
-    part = parties._part(config, "victim")
+    part = material.part(config, "victim")
     key = Key.load(inputs["victim"].folder / "key.npz")
-    suspect = parties._model(inputs["suspect"])
+    suspect = learners.loaded(inputs["suspect"])
     target = int(key.labels[0])
     pools = [part.x_test[part.y_test == c] for c in key.settings["source_classes"]]
 
@@ -74,11 +75,11 @@ def asked(config, inputs, folder):
 
 def stolen(config, inputs, folder):
     """Thieves beyond `parties.stolen`: Jacobian augmentation, and Knockoff's other images."""
-    part = parties._part(config, "thief")
+    part = material.part(config, "thief")
     keras.backend.clear_session()
     keras.utils.set_random_seed(config["seed"])
-    student = parties._network(config, part.input_shape, part.num_classes)
-    oracle = ewe_tf.Oracle(parties._model(inputs["victim"]))
+    student = learners.network(config, part.input_shape, part.num_classes)
+    oracle = ewe_tf.Oracle(learners.loaded(inputs["victim"]))
     training = config["training"]
     epochs = training["epochs"] + training["further_epochs"]
     common = {
@@ -91,20 +92,20 @@ def stolen(config, inputs, folder):
         queries = part.x_train[: len(part.x_train) // 4]
     else:
         attack = extraction.Knockoff(**common)
-        queries, _ = parties._source(config["pool"], part.input_shape, len(part.x_train))
+        queries, _ = material.source(config["pool"], part.input_shape, len(part.x_train))
     attack.run(oracle, student, queries)
     student.save(folder / "model.keras")
-    return {"accuracy": parties._accuracy(student, part), "queries": oracle.ledger.queries}
+    return {"accuracy": learners.accuracy(student, part), "queries": oracle.ledger.queries}
 
 
 def removed(config, inputs, folder):
     """The thief tries to wash his copy, with true labels of a tenth of his rows."""
-    part = parties._part(config, "thief")
+    part = material.part(config, "thief")
     keras.backend.clear_session()
     rows = len(part.x_train) // 10
     attack = REMOVAL[config["attack"]](**config["settings"])
     model = attack.run(
-        parties._model(inputs["suspect"]), (part.x_train[:rows], part.y_train[:rows])
+        learners.loaded(inputs["suspect"]), (part.x_train[:rows], part.y_train[:rows])
     )
     model.save(folder / "model.keras")
     key = Key.load(inputs["victim"].folder / "key.npz")

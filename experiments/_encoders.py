@@ -11,6 +11,8 @@ from ewe_tf.verification.calibration import answers_of
 from ewe_tf.watermarks import MEADefenderEncoder
 from ewe_tf.watermarks import SimCLR
 from ewe_tf.watermarks import downstream
+from experiments import learners
+from experiments import material
 from experiments import parties
 
 # Number of features of every encoder.
@@ -34,7 +36,7 @@ def _kept(encoder, config, folder):
     encoders.
     """
     encoder.save(folder / "model.keras")
-    part = parties._part(config, "victim")
+    part = material.part(config, "victim")
     head = downstream(
         encoder, part.x_train, part.y_train, part.num_classes, seed=config["data"]["seed"]
     )
@@ -49,7 +51,7 @@ def _classifier(result):
 def clean(config, inputs, folder):
     """An encoder without a mark, of one party's images, without their labels."""
     keras.backend.clear_session()
-    part = parties._part(config, config["part"])
+    part = material.part(config, config["part"])
     encoder = _network(config["architecture"], part.input_shape, config["seed"])
     SimCLR(epochs=config["epochs"]).train(encoder, part.x_train, seed=config["seed"])
     return {"accuracy": _kept(encoder, config, folder)}
@@ -58,8 +60,8 @@ def clean(config, inputs, folder):
 def marked(config, inputs, folder):
     """The owner marks the clean encoder."""
     keras.backend.clear_session()
-    part = parties._part(config, "victim")
-    encoder = parties._model(inputs["clean"])
+    part = material.part(config, "victim")
+    encoder = learners.loaded(inputs["clean"])
     scheme = MEADefenderEncoder(**config["scheme"])
     protected = scheme.mark(encoder, part.x_train, part.y_train, seed=config["seed"], verbose=0)
     protected.key.save(folder / "key.npz")
@@ -69,8 +71,8 @@ def marked(config, inputs, folder):
 def stolen(config, inputs, folder):
     """The thief copies the features that the marked encoder gives to his images."""
     keras.backend.clear_session()
-    part = parties._part(config, "thief")
-    target = parties._model(inputs["victim"])
+    part = material.part(config, "thief")
+    target = learners.loaded(inputs["victim"])
     student = _network(config["architecture"], part.input_shape, config["seed"])
     views = SimCLR(least=config["least"]).views
     attack = StolenEncoder(epochs=config["epochs"], augmentation=views, seed=config["seed"])
@@ -93,9 +95,9 @@ def verdict(config, inputs, folder):
     keras.backend.clear_session()
     key = Key.load(inputs["judged"].folder / "key.npz")
     head = _classifier(inputs["suspect"])
-    suspect = parties._answers_by_row(head, key)
+    suspect = parties.answers_by_row(head, key)
     result = ewe_tf.verify(key, suspect, alpha=config["alpha"])
-    target, part = int(key.labels[0]), parties._part(config, "victim")
+    target, part = int(key.labels[0]), material.part(config, "victim")
     answers = np.argmax(head.predict(part.x_test, batch_size=500, verbose=0), axis=1)
     plain = [np.mean(answers[part.y_test == c] == target) for c in key.settings["source_classes"]]
     return {

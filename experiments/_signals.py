@@ -4,20 +4,22 @@ import keras
 
 import ewe_tf
 from ewe_tf.keys import Key
+from experiments import learners
+from experiments import material
 from experiments import parties
 
 
 def victim(config, inputs, folder):
     """The owner: trains like a clean twin, and serves the model behind marked answers."""
-    part = parties._part(config, "victim")
+    part = material.part(config, "victim")
     settings = dict(config["scheme"])
     scheme = ewe_tf.DynaMarks(carrier=settings.pop("name"), **settings)
-    model = parties.trained_clean(config, part, part.x_train, part.y_train)
+    model = learners.trained_clean(config, part, part.x_train, part.y_train)
     defended = scheme.wrap(model, part.x_test, seed=config["seed"])
     defended.model.save(folder / "model.keras")
     defended.key.save(folder / "key.npz")
     return {
-        "accuracy": parties.accuracy_of(defended.model, part),
+        "accuracy": learners.accuracy_of(defended.model, part),
         "commitment": defended.key.commitment(),
         "pair": None,
     }

@@ -14,10 +14,10 @@ The axes, each a registry of names in a file of its own:
     extractions  `extractions.EXTRACTIONS`, with settings: label-only:share=0.25
     removals     `removals.REMOVALS`, with settings, and chained: prune:sparsity=0.8+finetune
 
-`cells` tells which stages an owner and a theft need, `parties` what each stage does, `stages` and
-`cache` run them. `success` says when a removal has succeeded: the verdict is no longer
-"evidence", and the thief keeps half of what the theft gave him over training from scratch on the
-labels that he spends.
+`cells` tells which stages an owner and a theft need, `parties` what each stage does, with the rows
+of `material` and the networks of `learners`; `stages` and `cache` run them. `success` says when a
+removal has succeeded: the verdict is no longer "evidence", and the thief keeps half of what the
+theft gave him over training from scratch on the labels that he spends.
 """
 
 from experiments import cifar

@@ -5,20 +5,16 @@ on is in its configuration or in its inputs, and its results are JSON beside the
 leaves: `model.keras`, `key.npz`.
 """
 
-import dataclasses
-import functools
-
 import keras
 import numpy as np
 
 import ewe_tf
-from ewe_tf import datasets
-from ewe_tf import models
 from ewe_tf.keys import Key
-from ewe_tf.models.augmented import augmented
 from ewe_tf.verification import calibrate
 from ewe_tf.verification.calibration import answers_of
 from experiments import extractions
+from experiments import learners
+from experiments import material
 from experiments import removals
 
 # What stands above and below in the picture of a key, by how its controls are made.
@@ -26,138 +22,8 @@ _PICTURED = {
     "sources": ("trigger", "its source"),
     "shuffled": ("trigger: a source as it is", "control: its pixels shuffled"),
 }
-# Data sets whose first classes are the task, so that the others can be the source.
-_TASK_CLASSES = {"digits": 8, "speech_commands_mini": 8}
 # Most passes over the labels that a thief has when he trains from scratch.
 _LONGEST = 20
-
-
-@functools.lru_cache(maxsize=2)
-def _parts(name, rows, seed):
-    """Disjoint parts of a data set: the victim's, the thief's and the strangers' rows."""
-    whole = datasets.load(name)
-    if name in _TASK_CLASSES:
-        whole = _of_classes(whole, range(_TASK_CLASSES[name]))
-    return datasets.split(whole, {"victim": rows, "thief": rows, "stranger": rows}, seed)
-
-
-@functools.lru_cache(maxsize=2)
-def _source(name, input_shape, rows):
-    """Out-of-distribution inputs and labels fitted to the task's shape."""
-    if name == "photos":
-        return _photos(input_shape, rows)
-    if name in _TASK_CLASSES:
-        whole = datasets.load(name)
-        other = _of_classes(whole, range(_TASK_CLASSES[name], whole.num_classes))
-    else:
-        other = datasets.load(name, train=None if name == "cifar100_subset" else rows)
-    images = datasets.resize_like(other.x_train[:rows], input_shape)
-    return images, other.y_train[:rows]
-
-
-def _photos(input_shape, rows):
-    """Random pieces of scikit-learn's two photographs, which need no download; grey."""
-    from sklearn.datasets import load_sample_images
-
-    height, width, _ = input_shape
-    random = np.random.default_rng(0)
-    labels = random.integers(0, 2, rows)
-    photos = [photo.mean(axis=-1) / 255 for photo in load_sample_images().images]
-    pieces = []
-    for label in labels:
-        photo = photos[label]
-        top = random.integers(photo.shape[0] - 2 * height)
-        left = random.integers(photo.shape[1] - 2 * width)
-        # Every second pixel, for what is on them to show.
-        pieces.append(photo[top : top + 2 * height : 2, left : left + 2 * width : 2])
-    return np.stack(pieces)[..., None].astype(np.float32), labels
-
-
-def _of_classes(dataset, classes):
-    """The rows of some classes."""
-    train, test = (np.isin(y, list(classes)) for y in (dataset.y_train, dataset.y_test))
-    return dataclasses.replace(
-        dataset,
-        x_train=dataset.x_train[train],
-        y_train=dataset.y_train[train],
-        x_test=dataset.x_test[test],
-        y_test=dataset.y_test[test],
-        num_classes=len(classes) if 0 in classes else dataset.num_classes,
-    )
-
-
-def _part(config, name):
-    data = config["data"]
-    return _parts(data["task"], data["rows"], data["seed"])[name]
-
-
-def _compiled(config, input_shape, num_classes):
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(config["seed"])
-    training = config["training"]
-    model = _network(config, input_shape, num_classes)
-    optimizer = keras.optimizers.get(
-        {"class_name": training["optimizer"], "config": {"learning_rate": training["rate"]}}
-    )
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return model
-
-
-def _network(config, input_shape, num_classes):
-    seed = config["seed"]
-    model = models.build(config["architecture"], input_shape, num_classes, seed=seed)
-    training, changes = config["training"], []
-    if training.get("augment"):
-        shift = keras.layers.RandomTranslation(0.125, 0.125, fill_mode="constant", seed=seed)
-        changes += [shift, keras.layers.RandomFlip("horizontal", seed=seed + 1)]
-    if most := training.get("time_shift"):
-        changes.append(keras.layers.RandomTranslation(most, 0.0, fill_mode="nearest", seed=seed))
-    return augmented(model, changes) if changes else model
-
-
-def _accuracy(model, part):
-    return float(model.evaluate(part.x_test, part.y_test, batch_size=500, verbose=0)[1])
-
-
-def accuracy_of(suspect, part):
-    """Share of a part's test rows that any suspect answers rightly; refused ones are wrong."""
-    oracle = ewe_tf.Oracle(suspect, answers="label", batch_size=500)
-    return float(np.mean(oracle.predict(part.x_test) == part.y_test))
-
-
-def _fit(model, part, watermark, config):
-    training = config["training"]
-    return ewe_tf.fit(
-        model,
-        part.x_train,
-        part.y_train,
-        watermark=watermark,
-        epochs=training["epochs"],
-        batch_size=training["batch_size"],
-        verbose=0,
-        seed=config["seed"],
-    )
-
-
-def trained_clean(config, part, x, y, passes=1):
-    """A model without a mark, trained on rows of a part like a marked one is on all of them.
-
-    Args:
-        passes: factor on the epochs.
-    """
-    model = _compiled(config, part.input_shape, part.num_classes)
-    training = config["training"]
-    ewe_tf.fit(
-        model,
-        x,
-        y,
-        watermark=ewe_tf.Control(passes * training["further_epochs"], training["further_rate"]),
-        epochs=passes * training["epochs"],
-        batch_size=training["batch_size"],
-        verbose=0,
-        seed=config["seed"],
-    )
-    return model
 
 
 def unmarked(config, inputs, folder):
@@ -165,13 +31,13 @@ def unmarked(config, inputs, folder):
 
     `share` of the part's rows is used, drawn by the seed.
     """
-    part = _part(config, config["part"])
+    part = material.part(config, config["part"])
     count = len(part.x_train)
     rows = np.random.default_rng(config["seed"]).permutation(count)
     rows = np.sort(rows[: round(config["share"] * count)])
-    model = trained_clean(config, part, part.x_train[rows], part.y_train[rows])
+    model = learners.trained_clean(config, part, part.x_train[rows], part.y_train[rows])
     model.save(folder / "model.keras")
-    return {"accuracy": _accuracy(model, part)}
+    return {"accuracy": learners.accuracy(model, part)}
 
 
 def scratch(config, inputs, folder):
@@ -180,25 +46,29 @@ def scratch(config, inputs, folder):
     As many steps as on all rows, but no more than 20 times the epochs. Without labels he can
     only guess a class.
     """
-    part, labels = _part(config, "thief"), config["labels"]
+    part, labels = material.part(config, "thief"), config["labels"]
     if labels == 0:
         return {"accuracy": float(np.bincount(part.y_test).max() / len(part.y_test))}
     passes = min(_LONGEST, round(len(part.x_train) / labels))
-    model = trained_clean(config, part, part.x_train[:labels], part.y_train[:labels], passes)
-    return {"accuracy": _accuracy(model, part)}
+    model = learners.trained_clean(
+        config, part, part.x_train[:labels], part.y_train[:labels], passes
+    )
+    return {"accuracy": learners.accuracy(model, part)}
 
 
 def victim(config, inputs, folder):
     """The owner: trains and marks a model. Inputs `innocent…` choose its class pair."""
-    part = _part(config, "victim")
-    model = _compiled(config, part.input_shape, part.num_classes)
-    innocents = [_model(r) for name, r in sorted(inputs.items()) if name.startswith("innocent")]
-    protected = _fit(model, part, _scheme(config, part, innocents), config)
+    part = material.part(config, "victim")
+    model = learners.compiled(config, part.input_shape, part.num_classes)
+    innocents = [
+        learners.loaded(r) for name, r in sorted(inputs.items()) if name.startswith("innocent")
+    ]
+    protected = learners.fit(model, part, _scheme(config, part, innocents), config)
     model.save(folder / "model.keras")
     protected.key.save(folder / "key.npz")
     answers = answers_of(protected.key, model)
     return {
-        "accuracy": _accuracy(model, part),
+        "accuracy": learners.accuracy(model, part),
         "held_out": answers["held_out"],
         "keys": answers["keys"],
         "controls": answers["controls"],
@@ -215,7 +85,7 @@ def _scheme(config, part, innocents):
     if isinstance(source, dict):
         source = ewe_tf.NaturalAttribute(**source)
     elif source is not None:
-        source = _source(source, part.input_shape, 10_000)
+        source = material.source(source, part.input_shape, 10_000)
     arguments = {"source": source, "innocents": innocents, **scheme}
     if isinstance(arguments.get("rehearsal"), dict):
         arguments["rehearsal"] = ewe_tf.Rehearsal(**arguments["rehearsal"])
@@ -229,25 +99,25 @@ def _scheme(config, part, innocents):
 
 def stolen(config, inputs, folder):
     """The thief: asks the victim about rows of his own, and trains a copy on the answers."""
-    part = _part(config, "thief")
+    part = material.part(config, "thief")
     keras.backend.clear_session()
     theft = extractions.EXTRACTIONS[config["name"]]
     attack = theft.attack(**config["settings"])
     queries = part.x_train[: config["rows"]]
     if config["queries"] == "pool":
-        images, groups = _source(config["pool"], part.input_shape, config["rows"])
+        images, groups = material.source(config["pool"], part.input_shape, config["rows"])
         adaptive = isinstance(attack, ewe_tf.extraction.AdaptiveKnockoff)
         queries = (images, groups) if adaptive else images
     oracle = ewe_tf.Oracle(
-        _model(inputs["victim"]),
+        learners.loaded(inputs["victim"]),
         answers=config["answers"],
         budget=attack.queries_needed(config["rows"]),
     )
     keras.utils.set_random_seed(config["seed"])
-    student = _network(config, part.input_shape, part.num_classes)
+    student = learners.network(config, part.input_shape, part.num_classes)
     attack.run(oracle, student, queries)
     student.save(folder / "model.keras")
-    return {"accuracy": _accuracy(student, part), "queries": oracle.ledger.queries}
+    return {"accuracy": learners.accuracy(student, part), "queries": oracle.ledger.queries}
 
 
 def removed(config, inputs, folder):
@@ -267,15 +137,18 @@ def removed(config, inputs, folder):
     kind = "tflite" if isinstance(suspect, ewe_tf.removal.LiteRTModel) else "keras"
     suspect.save(folder / f"model.{kind}")
     suspect = _behind_fronts(suspect, config, done)
-    return {"accuracy": accuracy_of(suspect, _part(config, "thief")), "in_file": done}
+    return {
+        "accuracy": learners.accuracy_of(suspect, material.part(config, "thief")),
+        "in_file": done,
+    }
 
 
 def _attacks(config):
     """The attacks of a chain, each with the thief's rows that it sees."""
-    part = _part(config, "thief")
+    part = material.part(config, "thief")
 
     def pool():
-        return _source(config["pool"], part.input_shape, len(part.x_train))
+        return material.source(config["pool"], part.input_shape, len(part.x_train))
 
     for step in config["chain"]:
         rows = step["labels"] or len(part.x_train)
@@ -292,9 +165,11 @@ def _behind_fronts(model, config, done):
 def suspect_of(result):
     """What the owner can ask: a model, whatever became of it."""
     if "in_file" not in (result.value or {}):
-        return _model(result)
+        return learners.loaded(result)
     file = result.folder / "model.tflite"
-    model = ewe_tf.removal.LiteRTModel(file.read_bytes()) if file.exists() else _model(result)
+    model = (
+        ewe_tf.removal.LiteRTModel(file.read_bytes()) if file.exists() else learners.loaded(result)
+    )
     return _behind_fronts(model, result.config, result.value["in_file"])
 
 
@@ -305,7 +180,7 @@ def judged(config, inputs, folder):
     calibration: the verdicts on it then have no small null rate to rest on.
     """
     key = Key.load(inputs["victim"].folder / "key.npz")
-    strangers = {n: _model(r) for n, r in inputs.items() if n.startswith("stranger")}
+    strangers = {n: learners.loaded(r) for n, r in inputs.items() if n.startswith("stranger")}
     answers = {name: answers_of(key, model) for name, model in strangers.items()}
     key, refused = calibrated(key, strangers)
     key.save(folder / "key.npz")
@@ -324,7 +199,7 @@ def verdict(config, inputs, folder):
     """What the key says about one suspect: rates on all triggers, and a sequential verdict."""
     keras.backend.clear_session()
     key = Key.load(inputs["judged"].folder / "key.npz")
-    suspect = _answers_by_row(suspect_of(inputs["suspect"]), key)
+    suspect = answers_by_row(suspect_of(inputs["suspect"]), key)
     answers = answers_of(key, suspect)
     result = ewe_tf.verify(key, suspect, alpha=config["alpha"])
     result.to_json(folder / "verdict.json")
@@ -343,9 +218,9 @@ def pictures(config, inputs, folder):
 
     Where triggers are source images as they are, their controls stand in the sources' place.
     """
-    part = _part(config, "victim")
+    part = material.part(config, "victim")
     key = Key.load(inputs["victim"].folder / "key.npz")
-    model = _model(inputs["victim"])
+    model = learners.loaded(inputs["victim"])
     count = config["images"]
     np.savez(
         folder / "triggers.npz",
@@ -383,7 +258,7 @@ def verdicts(config, inputs, folder):
     for name, result in sorted(inputs.items()):
         if name == "judged":
             continue
-        suspect = _answers_by_row(_model(result), key)
+        suspect = answers_by_row(learners.loaded(result), key)
         for part in config["parts"]:
             for alpha in config["alphas"]:
                 verdict = ewe_tf.verify(key, suspect, alpha=alpha, triggers=part)
@@ -403,7 +278,7 @@ def verdicts(config, inputs, folder):
     return found
 
 
-def _answers_by_row(suspect, key):
+def answers_by_row(suspect, key):
     """A suspect as a function that has answered all rows of the key at once, to be quick.
 
     Answers are labels, -1 for refused rows.
@@ -412,7 +287,3 @@ def _answers_by_row(suspect, key):
     answers = ewe_tf.Oracle(suspect, answers="label").predict(rows)
     known = {row.tobytes(): answer for row, answer in zip(rows, answers, strict=True)}
     return lambda x: np.array([known[row.tobytes()] for row in x])
-
-
-def _model(result):
-    return keras.saving.load_model(result.folder / "model.keras")

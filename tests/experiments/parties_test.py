@@ -7,6 +7,7 @@ import pytest
 
 import ewe_tf
 from experiments import extractions
+from experiments import material
 from experiments import parties
 from experiments import removals
 from experiments.cache import Cache
@@ -56,7 +57,7 @@ def stolen(owner, name, cache):
 def removed(owner, chain, cache):
     cell = Cell(owner, "none", chain)
     result = outcome(cell.suspect, cache)
-    part = parties._part(cell.suspect.config, "thief")
+    part = material.part(cell.suspect.config, "thief")
     suspect = parties.suspect_of(result)
     answers = ewe_tf.Oracle(suspect, answers="label").predict(part.x_test)
     # Read back from its files, it is what was measured.
@@ -72,7 +73,7 @@ def test_attacks_at_the_input_are_put_up_again_around_what_is_in_the_file(owner,
 
 def test_scratch_without_labels_is_the_commonest_class(owner, cache):
     stage = Stage(parties.scratch, {**owner.common, "labels": 0})
-    part = parties._part(stage.config, "thief")
+    part = material.part(stage.config, "thief")
     share = max(np.mean(part.y_test == label) for label in range(part.num_classes))
     assert outcome(stage, cache).value["accuracy"] == pytest.approx(share)
 
@@ -85,10 +86,10 @@ def test_pictures_name_the_controls_of_every_kind_of_key():
 
 
 def test_photos_are_neither_task_nor_source():
-    images, labels = parties._source("photos", (8, 8, 1), 50)
+    images, labels = material.source("photos", (8, 8, 1), 50)
     assert images.shape == (50, 8, 8, 1) and images.dtype == np.float32
     assert 0 <= images.min() < images.max() <= 1 and set(labels) == {0, 1}
-    again, _ = parties._source("photos", (8, 8, 1), 50)
+    again, _ = material.source("photos", (8, 8, 1), 50)
     np.testing.assert_array_equal(images, again)
 
 
