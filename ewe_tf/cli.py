@@ -287,6 +287,7 @@ def _inspect(arguments):
     }
     if key.kind == "triggers":
         facts["expected_answers"] = sorted(set(key.labels.tolist()))
+        facts["trigger_variety"] = round(key.variety, 2)
         facts["can_be_regenerated"] = bool(origin)
         facts["beacon"] = (origin.get("beacon") or {}).get("value")
         facts["innocent_models"] = {r["name"]: r["held_out"] for r in innocents}

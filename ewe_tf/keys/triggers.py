@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from scipy.spatial.distance import pdist
 
 from ewe_tf.keys.key import Key
 
@@ -14,6 +15,8 @@ _ARRAYS = (
     "held_out_labels",
     "held_out_controls",
 )
+# Triggers that are compared with one another, at most.
+_COMPARED = 200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,6 +77,17 @@ class TriggerKey(Key):
         """Shape of one input, without the batch axis."""
         return self.triggers.shape[1:]
 
+    @property
+    def variety(self):
+        """How much triggers differ from one another, as a share of what their controls do.
+
+        Mean Euclidean distance of two triggers over that of two controls, of the first 200: 1
+        where a control has a trigger's own values, near 0 for copies of one image, which every
+        model answers alike and which must not count one by one. 1 without two keys.
+        """
+        triggers, controls = (_spread(x[:_COMPARED]) for x in (self.triggers, self.controls))
+        return triggers / controls if controls else 1.0
+
     def secret(self):
         fields = {
             "num_classes": self.num_classes,
@@ -94,6 +108,12 @@ class TriggerKey(Key):
             f"answers={sorted(set(self.labels.tolist()))}, seed={self.seed}, "
             f"calibrated={self.calibration is not None})"
         )
+
+
+def _spread(x):
+    """Mean Euclidean distance of two rows; 0 without two."""
+    flat = np.reshape(x, (len(x), -1)).astype(np.float64)
+    return float(pdist(flat).mean()) if len(flat) > 1 else 0.0
 
 
 def _check_group(key, images, labels, controls):

@@ -99,8 +99,9 @@ def _unshown(key, settings):
     return unshown + [
         "that this was the only verification of this suspect: whoever had n to choose from (parts "
         "of the key, ways of testing, keys) has n times the p-value",
-        "that the triggers differ enough to count one by one: look at them, for copies of one "
-        "image get one answer from every model",
+        "that the triggers differ enough to count one by one, for copies of one image get one "
+        f"answer from every model: look at them; they differ by {key.variety:.0%} of what their "
+        "controls do",
     ]
 
 

@@ -52,6 +52,23 @@ def test_model_digest_follows_the_weights():
     assert model_digest(model) != model_digest(twin)
 
 
+def test_variety_compares_the_distances_of_triggers_and_of_controls():
+    corners = np.array([[0, 0], [3, 4], [3, 0]], np.float32)
+
+    def variety(triggers, controls):
+        labels = np.full(len(triggers), 2)
+        return make_key(
+            triggers=triggers, controls=controls, labels=labels, held_out=triggers,
+            held_out_controls=controls, held_out_labels=labels,
+        ).variety  # fmt: skip
+
+    # Sides of 5, 4 and 3.
+    assert variety(corners, np.array([[0, 0], [9, 0], [0, 0]], np.float32)) == pytest.approx(4 / 6)
+    assert variety(corners, corners[:, ::-1].copy()) == pytest.approx(1)
+    assert variety(np.ones_like(corners), corners) == 0
+    assert variety(corners, np.ones_like(corners)) == variety(corners[:1], corners[:1]) == 1
+
+
 def test_saved_and_loaded_key_is_the_same(tmp_path):
     key = make_key(calibration={"rates": [0.01]})
     key.save(tmp_path / "key.npz")
