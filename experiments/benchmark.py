@@ -26,6 +26,8 @@ class Benchmark:
         strangers: number of innocent models that judge the key.
         innocents: number of in-house innocent models that choose the pair.
         alpha: level of the verdicts.
+        answers: what verdicts ask suspects for: `"label"`; or `"probabilities"`, to test the
+            target's rank as well.
     """
 
     task: str
@@ -42,3 +44,4 @@ class Benchmark:
     strangers: int = 5
     innocents: int = 6
     alpha: float = 1e-3
+    answers: str = "label"

@@ -137,7 +137,7 @@ class Owner:
         inputs = {"judged": self.judge, "suspect": suspect}
         return self.stage(
             self.how.verdict,
-            {"alpha": self.benchmark.alpha},
+            {"alpha": self.benchmark.alpha, "answers": self.benchmark.answers},
             inputs,
             f"verdict on {title}, {self.scheme}",
         )

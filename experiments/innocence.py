@@ -6,8 +6,12 @@ architectures. Nothing is trained that the benchmarks have not trained: give thi
 caches.
 
 python -m experiments.innocence --mnist_cache=runs/mnist/cache --fashion_cache=runs/fashion/cache
+python -m experiments.innocence --data=fashion --strangers=20 --answers=probabilities
+
+The second asks for probabilities, so that the target's rank is tested as well.
 """
 
+import dataclasses
 import json
 import pathlib
 import statistics
@@ -28,11 +32,16 @@ from experiments.cells import Cell
 from experiments.cells import Owner
 
 FLAGS = flags.FLAGS
+BENCHMARKS = {"mnist": mnist.BENCHMARK, "fashion": fashion.BENCHMARK}
 PARTS = ("keys", "held_out")
 THIEVES = ("label-only", "other architecture", "soft")
 
 
 def define_flags():
+    flags.DEFINE_list("data", list(BENCHMARKS), f"Data sets: any of {', '.join(BENCHMARKS)}.")
+    flags.register_validator("data", lambda names: set(names) <= set(BENCHMARKS), "unknown")
+    flags.DEFINE_integer("strangers", 5, "Innocent models that judge each key.", lower_bound=1)
+    flags.DEFINE_enum("answers", "label", ["label", "probabilities"], "What verdicts ask for.")
     flags.DEFINE_integer("seeds", 3, "Seeds of the benchmarks.", lower_bound=2)
     flags.DEFINE_string("mnist_cache", "runs/mnist/cache", "Finished stages of MNIST.")
     flags.DEFINE_string("fashion_cache", "runs/fashion/cache", "Finished stages of Fashion-MNIST.")
@@ -57,7 +66,7 @@ def questions(owners):
         ):
             asked[kind, owner.seed] = stages.Stage(
                 parties.verdicts,
-                {"alphas": alphas, "parts": PARTS},
+                {"alphas": alphas, "parts": PARTS, "answers": owner.benchmark.answers},
                 {"judged": owner.judge, **suspects},
                 f"{kind} models, seed {owner.seed}",
             )
@@ -69,10 +78,10 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}")
     records, failed = [], []
-    for benchmark, cache in (
-        (mnist.BENCHMARK, FLAGS.mnist_cache),
-        (fashion.BENCHMARK, FLAGS.fashion_cache),
-    ):
+    caches = {"mnist": FLAGS.mnist_cache, "fashion": FLAGS.fashion_cache}
+    for name in FLAGS.data:
+        cache, benchmark = caches[name], BENCHMARKS[name]
+        benchmark = dataclasses.replace(benchmark, strangers=FLAGS.strangers, answers=FLAGS.answers)
         asked = questions([Owner(benchmark, "EWE", seed) for seed in range(FLAGS.seeds)])
         cache = Cache(cache)
         outcomes = stages.run(asked.values(), cache)

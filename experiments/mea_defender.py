@@ -156,7 +156,8 @@ class Setting:
         for role, suspect in suspects.items():
             title = f"{role}, {scheme}, seed {seed}"
             verdicts[role] = Stage(
-                parties.verdict, {"alpha": self.alpha}, {"judged": judge, "suspect": suspect},
+                parties.verdict, {"alpha": self.alpha, "answers": "label"},
+                {"judged": judge, "suspect": suspect},
                 f"verdict on {title}",
             )  # fmt: skip
             questions[role] = Stage(

@@ -199,7 +199,7 @@ def verdict(config, inputs, folder):
     """What the key says about one suspect: rates on all triggers, and a sequential verdict."""
     keras.backend.clear_session()
     key = Key.load(inputs["judged"].folder / "key.npz")
-    suspect = answers_by_row(suspect_of(inputs["suspect"]), key)
+    suspect = answers_by_row(suspect_of(inputs["suspect"]), key, config["answers"])
     answers = answers_of(key, suspect)
     result = ewe_tf.verify(key, suspect, alpha=config["alpha"])
     result.to_json(folder / "verdict.json")
@@ -258,7 +258,7 @@ def verdicts(config, inputs, folder):
     for name, result in sorted(inputs.items()):
         if name == "judged":
             continue
-        suspect = answers_by_row(learners.loaded(result), key)
+        suspect = answers_by_row(learners.loaded(result), key, config["answers"])
         for part in config["parts"]:
             for alpha in config["alphas"]:
                 verdict = ewe_tf.verify(key, suspect, alpha=alpha, triggers=part)
@@ -278,12 +278,15 @@ def verdicts(config, inputs, folder):
     return found
 
 
-def answers_by_row(suspect, key):
-    """A suspect as a function that has answered all rows of the key at once, to be quick.
+def answers_by_row(suspect, key, answers="label"):
+    """An `Oracle` of a suspect that has answered all rows of the key at once, to be quick.
 
-    Answers are labels, -1 for refused rows.
+    Args:
+        suspect: anything that `ewe_tf.Oracle` takes.
+        key: the key.
+        answers: `"label"` or `"probabilities"`; refused rows stay refused.
     """
     rows = np.concatenate([key.triggers, key.controls, key.held_out, key.held_out_controls])
-    answers = ewe_tf.Oracle(suspect, answers="label").predict(rows)
-    known = {row.tobytes(): answer for row, answer in zip(rows, answers, strict=True)}
-    return lambda x: np.array([known[row.tobytes()] for row in x])
+    found = ewe_tf.Oracle(suspect, answers=answers).predict(rows)
+    known = {row.tobytes(): answer for row, answer in zip(rows, found, strict=True)}
+    return ewe_tf.Oracle(lambda x: np.array([known[row.tobytes()] for row in x]), answers=answers)

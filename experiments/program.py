@@ -74,6 +74,13 @@ def define_flags(data, default, more):
     flags.DEFINE_integer("jobs", 1, "Processes at once.", lower_bound=1)
     flags.DEFINE_string("ray", None, "Run as tasks of a Ray cluster: auto, or its address.")
     flags.DEFINE_float("alpha", None, f"Level of the verdicts; {own}.", 0.0, 1.0)
+    flags.DEFINE_integer(
+        "strangers", None, f"Innocent models that judge each key; {own}.", lower_bound=1
+    )
+    flags.DEFINE_enum(
+        "answers", None, ["label", "probabilities"],
+        "What verdicts ask suspects for; probabilities let them test the target's rank, too.",
+    )  # fmt: skip
     flags.DEFINE_string("output", more.get("output", f"runs/{default}"), "Folder of the results.")
     flags.DEFINE_string("cache", None, "Folder of finished stages; default OUTPUT/cache.")
     flags.DEFINE_bool("status", False, "Compute nothing: tell what is done and what is left.")
@@ -173,7 +180,7 @@ def _with_flags(benchmark):
         for name in ("epochs", "further_epochs")
         if getattr(FLAGS, name) is not None
     }
-    names = ("rows", "alpha", "architecture", "other", "source")
+    names = ("rows", "alpha", "architecture", "other", "source", "strangers", "answers")
     given = {name: getattr(FLAGS, name) for name in names if getattr(FLAGS, name) is not None}
     return dataclasses.replace(benchmark, training={**benchmark.training, **training}, **given)
 

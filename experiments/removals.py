@@ -131,7 +131,7 @@ SETS = {
     "finetune curve": tuple(
         f"finetune:learning_rate={rate:g}:labels={labels:g}"
         for labels in (0.02, 0.1, 0.5)
-        for rate in (1e-4, 1e-3, 3e-3, 1e-2)
+        for rate in (1e-4, 1e-3, 3e-3, 5e-3, 1e-2)
     ),
     "prune curve": tuple(
         f"prune:sparsity={sparsity:g}" for sparsity in (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
