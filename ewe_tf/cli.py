@@ -201,6 +201,9 @@ def _add_check(commands):
     parser.add_argument(
         "--signal", metavar="KEY", help="keys of flips: the signal key that the coins follow from"
     )
+    parser.add_argument(
+        "--victim", metavar="MODEL", help="signal keys: .keras file of the undefended model"
+    )
 
 
 def _verify(arguments):
@@ -325,7 +328,7 @@ def _check(arguments):
     from ewe_tf.quiet import known_lines_held_back
     from ewe_tf.verification import check_bundle
 
-    if arguments.innocent or arguments.suspect or arguments.signal:
+    if arguments.innocent or arguments.suspect or arguments.signal or arguments.victim:
         import_tensorflow()
     source = None if arguments.source is None else _arrays(arguments.source)
     with known_lines_held_back():
@@ -336,8 +339,15 @@ def _check(arguments):
             suspect=arguments.suspect,
             source=source,
             signal=None if arguments.signal is None else Key.load(arguments.signal),
+            victim=None if arguments.victim is None else _keras_model(arguments.victim),
         )
     return _CODES[found.decision], _shown(found, arguments)
+
+
+def _keras_model(path):
+    import keras
+
+    return keras.saving.load_model(path)
 
 
 def _shown(found, arguments):

@@ -231,8 +231,9 @@ def test_a_signal_is_looked_for_in_probabilities(capsys, tmp_path):
     code, out, err = run(capsys, "verify", *signal, "--plot", tmp_path / "plot.svg")
     assert (code, out) == (2, "") and "triggers" in err and not (tmp_path / "plot.svg").exists()
     assert run(capsys, "verify", *signal, "--bundle", tmp_path / "evidence.zip")[0] == 0
-    code, out, _ = run(capsys, "check", tmp_path / "evidence.zip", "--suspect", signal[1])
-    assert code == 0 and "are given again" in out
+    judged = (tmp_path / "evidence.zip", "--suspect", signal[1])
+    code, out, _ = run(capsys, "check", *judged, "--victim", tmp_path / "plain.keras")
+    assert code == 0 and "when asked again" in out and "otherwise on 0 of 300" in out
 
 
 def test_a_log_of_flips_is_asked_for_labels(capsys, tmp_path):

@@ -12,6 +12,13 @@ from ewe_tf.keys.key import Key
 _ARRAYS = ("queries", "first", "second", "coin")
 
 
+def different(queries):
+    """Rows `(m,)` of the queries `(n, ...)` that differ from all before them for the keyed hash,
+    which rounds to multiples of 1/255."""
+    rounded = np.round(queries.reshape(len(queries), -1) * 255)
+    return np.sort(np.unique(rounded, axis=0, return_index=True)[1])
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class FlipKey(Key):
     """The chosen queries among those that a client has sent, and how their coins fell.
@@ -68,6 +75,10 @@ class FlipKey(Key):
                 )
             if np.any((array < 0) | (array >= largest)):
                 raise ValueError(f"`{name}` must be in [0, {largest})")
+        if np.any(self.first == self.second):
+            raise ValueError("`first` and `second` must differ in every row")
+        if len(different(self.queries)) < len(self.queries):
+            raise ValueError("`queries` must not hold one input twice: its coin is one coin")
 
     @property
     def input_shape(self):

@@ -81,12 +81,9 @@ class TriggerKey(Key):
     def variety(self):
         """How much triggers differ from one another, as a share of what their controls do.
 
-        Mean Euclidean distance of two triggers over that of two controls, of the first 200: 1
-        where a control has a trigger's own values, near 0 for copies of one image, which every
-        model answers alike and which must not count one by one. 1 without two keys.
+        See `variety`; of the selected keys.
         """
-        triggers, controls = (_spread(x[:_COMPARED]) for x in (self.triggers, self.controls))
-        return triggers / controls if controls else 1.0
+        return variety(self.triggers, self.controls)
 
     def secret(self):
         fields = {
@@ -110,10 +107,26 @@ class TriggerKey(Key):
         )
 
 
+def variety(triggers, controls):
+    """How much triggers differ from one another, as a share of what their controls do.
+
+    1 where a control has a trigger's own values, near 0 for copies of one image, which every
+    model answers alike and which must not count one by one. The owner makes both groups, so it
+    says something about honest keys only.
+
+    Args:
+        triggers, controls: `(n, ...)`; the first 200 are compared.
+
+    Returns:
+        Mean Euclidean distance of two triggers over that of two controls; 1 without two rows.
+    """
+    triggers, controls = (_spread(x[:_COMPARED]) for x in (triggers, controls))
+    return triggers / controls if controls else 1.0
+
+
 def _spread(x):
     """Mean Euclidean distance of two rows; 0 without two."""
-    flat = np.reshape(x, (len(x), -1)).astype(np.float64)
-    return float(pdist(flat).mean()) if len(flat) > 1 else 0.0
+    return float(pdist(x.reshape(len(x), -1).astype(float)).mean()) if len(x) > 1 else 0.0
 
 
 def _check_group(key, images, labels, controls):

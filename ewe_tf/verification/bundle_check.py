@@ -51,6 +51,7 @@ class BundleCheck:
 
 
 def same_verdict(stated, again):
+    """`(same, detail)`: whether a stated verdict is the one that was worked out again."""
     different = _differences(stated, again)
     if different:
         return False, f"{', '.join(different)} come out otherwise"

@@ -7,7 +7,14 @@ from ewe_tf.verification.trigger_check import check_triggers
 
 
 def check_bundle(
-    path, *, commitment=None, innocent_models=None, suspect=None, source=None, signal=None
+    path,
+    *,
+    commitment=None,
+    innocent_models=None,
+    suspect=None,
+    source=None,
+    signal=None,
+    victim=None,
 ):
     """Works out a bundle's verdict again from its key and its answers, trusting nothing.
 
@@ -18,10 +25,12 @@ def check_bundle(
         innocent_models: models of the same task by the one who checks, of any kind that
             `ewe_tf.Oracle` takes: the key is calibrated with them instead of those that the
             claimant named. This is what a key made up of inputs that all models answer alike
-            does not survive. For keys of triggers only; the others need none.
+            does not survive. For keys of triggers only.
         suspect: the suspect, to be asked the same rows once more.
         source: `images` or `(images, classes)` that the triggers of a key were drawn from.
         signal: for a `FlipKey`, the `SignalKey` that its coins are to follow from.
+        victim: for a `SignalKey`, the undefended Keras model, which its reference is to be of: a
+            reference that the owner bent against his secrets gives every model the signal.
 
     Returns:
         A `BundleCheck`.
@@ -37,7 +46,12 @@ def check_bundle(
         raise TypeError(f"`commitment` must be hexadecimal text. Received: {commitment!r:.80}")
     bundle = read_bundle(path)
     given = {"innocent_models": innocent_models, "source": source, "signal": signal}
-    taken = {"triggers": ("innocent_models", "source"), "signal": (), "flips": ("signal",)}
+    given["victim"] = victim
+    taken = {
+        "triggers": ("innocent_models", "source"),
+        "signal": ("victim",),
+        "flips": ("signal",),
+    }
     for name, value in given.items():
         if value is not None and name not in taken[bundle.key.kind]:
             raise ValueError(
@@ -46,6 +60,6 @@ def check_bundle(
     try:
         if bundle.key.kind == "triggers":
             return check_triggers(bundle, commitment, innocent_models, suspect, source)
-        return check_signal(bundle, commitment, suspect, signal)
+        return check_signal(bundle, commitment, suspect, signal, victim)
     except BundleError as error:
         raise BundleError(f"{str(path)!r}: {error}") from error

@@ -1,4 +1,4 @@
-"""The verdict of the hard channel: a suspect's labels against keyed coins."""
+"""Verification by a `FlipKey`: a client's queries are asked, and the labels held against coins."""
 
 import numpy as np
 

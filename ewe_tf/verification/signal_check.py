@@ -2,27 +2,27 @@
 
 import numpy as np
 
+from ewe_tf.keys.file import DAMAGE
 from ewe_tf.verification import flips_verify
 from ewe_tf.verification import signal_session
 from ewe_tf.verification import signal_verify
 from ewe_tf.verification.bundle_check import BundleCheck
 from ewe_tf.verification.bundle_check import same_verdict
-from ewe_tf.verification.questions import Questions
 from ewe_tf.verification.sealed import BundleError
 from ewe_tf.verification.signal_transcript import OtherQuestions
 
 _METHODS = {"signal": signal_verify.METHOD, "flips": flips_verify.METHOD}
 _ROWS = {"signal": "probes", "flips": "queries"}
-# Served answers may be rounded otherwise from one day to the next.
-_TOLERANCE = 1e-4
+# Of the logarithms of the reference, below which float32 and another machine make a difference.
+_TOLERANCE, _FLOOR = 1e-2, 1e-6
 
 
-def check_signal(bundle, commitment, suspect, signal):
+def check_signal(bundle, commitment, suspect, signal, victim):
     """The `BundleCheck` of a bundle whose key is a `SignalKey` or `FlipKey`.
 
     Args:
         bundle: the `Bundle`; its content may be any nonsense that has the right digests.
-        commitment, suspect, signal: as for `check_bundle`.
+        commitment, suspect, signal, victim: as for `check_bundle`.
 
     Raises:
         BundleError: for what no verification makes.
@@ -39,35 +39,61 @@ def check_signal(bundle, commitment, suspect, signal):
     else:
         unshown.insert(0, f"that {committed} was published: give the published commitment")
     try:
-        again, answered = signal_session.replayed(method, key, settings, transcript)
+        again = signal_session.replayed(method, key, settings, transcript)
         questions = (True, f"{again.queries} rows, the key's, in the order settled beforehand")
         verdict = same_verdict(bundle.verdict, again)
     except OtherQuestions as error:
-        again, questions = bundle.verdict, (False, str(error))
-        verdict = (False, "not worked out: other rows were sent")
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        again = signal_session.undecided(method, key, settings, transcript, str(error))
+        questions, verdict = (False, str(error)), (False, "not worked out: other rows were sent")
+    except DAMAGE as error:
         raise BundleError(f"it holds what no verification makes: {error}") from error
     checks += [("questions", *questions), ("verdict", *verdict)]
     if signal is not None:
         checks.append(("coins", *_coins(key, signal)))
     elif key.kind == "flips":
         unshown.append("that the coins follow from that signal key: give it")
+    if victim is not None:
+        checks.append(("reference", *_reference(key, victim)))
+    elif key.kind == "signal":
+        unshown.append(
+            "that the key's reference is what the undefended model says: one that was bent against "
+            "the secrets gives every model the signal. Give that model"
+        )
     if suspect is None:
         unshown.append("that the suspect gave these answers: ask it once more")
     elif questions[0]:
-        checks.append(("answers", *_asked_again(key, method, answered, suspect)))
+        checks.append(("answers", *_asked_again(method, key, settings, suspect, again)))
     else:
         checks.append(("answers", False, "not asked again: the questions are not the key's"))
     return BundleCheck.of(checks, again, unshown)
 
 
 def _coins(key, signal):
+    """Whether a `FlipKey`'s coins follow from a `SignalKey`: `(holds, detail)`."""
     from ewe_tf.keys import SignalKey
 
     if not isinstance(signal, SignalKey):
         raise TypeError(f"`signal` must be a SignalKey. Received: {type(signal).__name__}")
-    follows = key.follows(signal)
+    try:
+        follows = key.follows(signal)
+    except DAMAGE as error:
+        raise BundleError(f"its settings are of no hard channel: {error}") from error
     return follows, f"{'' if follows else 'not all of them '}as the signal key has them"
+
+
+def _reference(key, victim):
+    """Whether a `SignalKey`'s reference is what a model says: `(holds, detail)`."""
+    from ewe_tf.keys import model_digest
+    from ewe_tf.oracle import Oracle
+
+    if model_digest(victim) != key.victim:
+        return False, "the model is not the one that the key names as undefended"
+    answers = np.asarray(Oracle(victim, answers="probabilities").predict(key.probes), np.float64)
+    if answers.shape != key.reference.shape:
+        return False, f"the model gives answers of shape {answers.shape}"
+    far = np.abs(np.log(np.maximum(answers, _FLOOR)) - np.log(np.maximum(key.reference, _FLOOR)))
+    other = int(np.sum((far > _TOLERANCE).any(axis=1)))
+    return not other, f"the model says otherwise on {other} of {len(key.probes)} probes"
 
 
 def _unshown(key, settings):
@@ -80,33 +106,25 @@ def _unshown(key, settings):
     ]
     if key.kind == "flips":
         unshown.append(
-            "that this client was given these answers, and that no chosen query was left out: the "
-            "coins fall one way or the other for queries that the owner picks"
+            "that this client was given these answers, that the two classes are those between "
+            "which the model wavered, and that no chosen query was left out: all this is the "
+            "owner's word, and only the coins follow from the commitment"
         )
-    if not settings.sequential and settings.rows < len(getattr(key, _ROWS[key.kind])):
-        unshown.append(
-            "that the number of rows was settled before the first answer, as a fixed-size test "
-            "demands"
-        )
+    elif key.features.shape[1]:
+        unshown.append("that the key's features are the undefended model's own, as they came")
+    if settings.rows < len(getattr(key, _ROWS[key.kind])) and (
+        key.kind == "signal" or not settings.sequential
+    ):
+        unshown.append("that the number of rows was settled before the first answer")
     return [
         *unshown,
         "that this was the only verification of this suspect: whoever had n to choose from "
-        "(clients, epochs, ways of testing, keys) has n times the p-value",
+        "(clients, epochs, ways of testing, keys, levels) has n times the p-value",
     ]
 
 
-def _asked_again(key, method, answered, suspect):
-    if not answered:
-        return True, "nothing had been answered"
-    questions = Questions(key, suspect, method.answers)
-    same, rows = 0, sum(len(told) for _, told in answered)
-    for asked, told in answered:
-        now = questions.ask(asked)
-        if now is None:
-            return False, questions.failure
-        now = np.asarray(now)
-        if now.shape != told.shape:
-            return False, f"answers of shape {now.shape} instead of {told.shape} are given"
-        alike = np.isclose(now, told, rtol=0, atol=_TOLERANCE, equal_nan=True)
-        same += int(np.sum(alike if alike.ndim == 1 else alike.all(axis=1)))
-    return same == rows, f"{same} of {rows} are given again"
+def _asked_again(method, key, settings, suspect, recorded):
+    """Whether a suspect's answers of today lead to the same decision: `(holds, detail)`."""
+    now = signal_session.held(method, key, settings, suspect)
+    detail = f"{now.decision}, p = {now.p_value:.2g}, when asked again"
+    return now.decision == recorded.decision, detail

@@ -9,6 +9,7 @@ from ewe_tf.verification.questions import Questions
 from ewe_tf.verification.signal_transcript import Replay
 from ewe_tf.verification.signal_transcript import SignalTranscript
 from ewe_tf.verification.signal_verdict import SignalVerdict
+from ewe_tf.verification.signal_verdict import decided
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +49,10 @@ def held(method, key, settings, suspect, name=None, bundle=None):
     """
     if bundle is not None and not os.path.isdir(os.path.dirname(os.path.abspath(bundle))):
         raise ValueError(f"`bundle` must be a path in a folder that exists. Received: {bundle!r}")
+    name = str(name or (suspect if isinstance(suspect, str) else type(suspect).__name__))
     start = time.monotonic()
     questions = Questions(key, suspect, method.answers)
     found = method.findings(key, settings, questions)
-    name = name or (suspect if isinstance(suspect, str) else type(suspect).__name__)
     transcript = SignalTranscript(tuple(questions.blocks), time.monotonic() - start, name)
     verdict = _verdict(method, key, settings, transcript, found)
     if bundle is not None:
@@ -69,7 +70,7 @@ def replayed(method, key, settings, transcript):
         transcript: the `SignalTranscript`.
 
     Returns:
-        `(verdict, answered)`: the `SignalVerdict`, and a list of pairs (rows, answers).
+        The `SignalVerdict`.
 
     Raises:
         OtherQuestions: if other rows were sent than this verification asks.
@@ -77,7 +78,14 @@ def replayed(method, key, settings, transcript):
     replay = Replay(transcript, key.num_classes)
     found = method.findings(key, settings, replay)
     replay.finish()
-    return _verdict(method, key, settings, transcript, found), replay.answered
+    return _verdict(method, key, settings, transcript, found)
+
+
+def undecided(method, key, settings, transcript, reason):
+    """The `SignalVerdict` where nothing can be worked out."""
+    found = {"p_value": 1.0, "test": "none", "clients": {}, "probes": 0, "evidence_path": ()}
+    found = decided(found, 0.0, reason)
+    return _verdict(method, key, settings, transcript, found)
 
 
 def _verdict(method, key, settings, transcript, found):

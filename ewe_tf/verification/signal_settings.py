@@ -30,6 +30,9 @@ class SignalSettings:
         if not isinstance(self.sequential, bool):
             raise ValueError(f"`sequential` must be a bool. Received: {self.sequential!r}")
         object.__setattr__(self, "clients", tuple(self.clients))
+        for name in (*self.clients, self.epoch):
+            if not isinstance(name, str):
+                raise ValueError(f"`clients` and `epoch` must be text. Received: {name!r}")
 
     @classmethod
     def of(cls, key, rows, alpha, max_queries, sequential, commitment, clients=(), epoch=""):

@@ -37,13 +37,17 @@ class Block:
         return cls(array_digest(rows), answers, int(queries), failure)
 
     def array(self, num_classes):
-        """The answers as an `Oracle` gave them: `(n,)` int64, `(n, classes)` float64, or `None`."""
+        """The answers again: `(n,)` int64, `(n, classes)` float64 with NaN, or `None`."""
         if self.answers is None:
             return None
         if self.answers and isinstance(self.answers[0], int):
             return np.array(self.answers, np.int64)
-        refused = (np.nan,) * num_classes
-        return np.array([refused if a is None else a for a in self.answers], np.float64)
+        width = next((len(a) for a in self.answers if a is not None), num_classes)
+        found = np.full((len(self.answers), width), np.nan)
+        for row, answer in enumerate(self.answers):
+            if answer is not None:
+                found[row] = answer
+        return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +81,8 @@ class SignalTranscript:
             ValueError, TypeError, KeyError: for anything else.
         """
         blocks = tuple(_block(**block) for block in record["blocks"])
-        return cls(**{**record, "blocks": blocks})
+        seconds, suspect = float(record["seconds"]), str(record["suspect"])
+        return cls(**{**record, "blocks": blocks, "seconds": seconds, "suspect": suspect})
 
 
 class Replay:
@@ -89,7 +94,6 @@ class Replay:
 
     Attributes:
         queries, failure: as of `ewe_tf.verification.questions.Questions`.
-        answered: list of pairs (rows, answers): what was asked, and answered, so far.
     """
 
     def __init__(self, transcript, num_classes):
@@ -97,7 +101,6 @@ class Replay:
         self._num_classes = num_classes
         self.queries = 0
         self.failure = None
-        self.answered = []
 
     def ask(self, rows):
         """The recorded answers to rows.
@@ -108,13 +111,16 @@ class Replay:
         if not self._blocks or self._blocks[0].digest != array_digest(rows):
             raise OtherQuestions(f"the rows after {self.queries} are not what the key asks next")
         block = self._blocks.pop(0)
-        self.queries, self.failure = block.queries, block.failure
+        if (block.answers is None) == (block.failure is None):
+            raise OtherQuestions(f"the rows after {self.queries} have no answers and no failure")
         if block.answers is not None and len(block.answers) != len(rows):
             raise OtherQuestions(f"{len(block.answers)} answers to {len(rows)} rows")
-        answers = block.array(self._num_classes)
-        if answers is not None:
-            self.answered.append((rows, answers))
-        return answers
+        # A call beyond the suspect's budget sends nothing.
+        sent = {self.queries + len(rows), self.queries if block.failure else -1}
+        if block.queries not in sent:
+            raise OtherQuestions(f"{block.queries} rows after {self.queries} and {len(rows)}")
+        self.queries, self.failure = block.queries, block.failure
+        return block.array(self._num_classes)
 
     def finish(self):
         """Raises OtherQuestions if more was sent than the verification asks."""

@@ -84,10 +84,10 @@ def _all_at_once(key, questions, alpha, clients, epoch):
 def _block_by_block(key, questions, alpha, epoch):
     bets, path, probes, obstacle = SignBets(), [], 0, signal_evidence.NOTHING_BEYOND
     for label, rows in signal_evidence.class_order(key):
-        answers = questions.ask(key.probes[rows]) if len(rows) else None
+        if not len(rows):
+            continue
+        answers = questions.ask(key.probes[rows])
         if answers is None:
-            if questions.failure is None:
-                continue
             obstacle = questions.failure
             break
         answers = np.asarray(answers)
@@ -120,5 +120,6 @@ METHOD = signal_session.Method(
     (
         "the key's secrets were drawn at random and committed to before the suspect existed",
         "an innocent suspect's answers do not depend on them; no innocent model is needed",
+        "the key's reference is what the undefended model says to its probes, as it came",
     ),
 )

@@ -7,6 +7,7 @@ import numpy as np
 from ewe_tf.keys.digest import array_digest
 from ewe_tf.keys.origin import OriginError
 from ewe_tf.keys.regenerate import regenerate
+from ewe_tf.keys.triggers import variety
 from ewe_tf.verification.bundle_check import BundleCheck
 from ewe_tf.verification.bundle_check import same_verdict
 from ewe_tf.verification.calibration import calibrate
@@ -68,6 +69,8 @@ def check_triggers(bundle, commitment, innocent_models, suspect, source):
 
 def _unshown(key, settings):
     """What no bundle shows, whatever the one who checks has at hand."""
+    triggers, _, controls = settings.material(key)
+    varied = variety(triggers, controls)
     unshown = [
         "that the commitment was published before the suspect existed: triggers made for one "
         "model are answered by it alone"
@@ -100,8 +103,8 @@ def _unshown(key, settings):
         "that this was the only verification of this suspect: whoever had n to choose from (parts "
         "of the key, ways of testing, keys) has n times the p-value",
         "that the triggers differ enough to count one by one, for copies of one image get one "
-        f"answer from every model: look at them; they differ by {key.variety:.0%} of what their "
-        "controls do",
+        f"answer from every model: look at them (they differ by {varied:.0%} of what their "
+        "controls do, which the owner made as well)",
     ]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from ewe_tf.keys import FlipKey
+from ewe_tf.keys.flips import different
 from ewe_tf.watermarks import keyed_code
 
 
@@ -89,7 +90,8 @@ def flip_log(defended, queries, batch_size=512):
         raise ValueError(
             "`defended` must have a hard channel: make the scheme with `hard_rate` above 0"
         )
-    queries = np.unique(np.asarray(queries, np.float32), axis=0)
+    queries = np.asarray(queries, np.float32)
+    queries = queries[different(queries)]
     decision = np.asarray(defended.audit.predict(queries, batch_size=batch_size, verbose=0))
     chosen = decision[:, 0] > 0
     _, first, second, coin = decision[chosen].astype(np.int64).T

@@ -11,6 +11,8 @@ import ewe_tf
 from ewe_tf import cli
 from ewe_tf.verification import BundleError
 from ewe_tf.verification import check_bundle
+from ewe_tf.verification import signal_session
+from ewe_tf.verification import signal_verify
 from ewe_tf.verification.bundle import read_bundle
 from ewe_tf.verification.bundle import write_bundle
 
@@ -117,6 +119,18 @@ def test_the_hard_channel_checks_with_its_signal_key(flipping, tmp_path):
     assert check_bundle(path, signal=defended.key).decision == "could not tell"
 
 
+def test_flips_between_two_classes_are_one_coin_for_each_input(flipping):
+    _, log = flipping
+    with pytest.raises(ValueError, match="must differ in every row"):
+        dataclasses.replace(log, second=log.first)
+    twice = {
+        name: np.repeat(getattr(log, name)[:1], 2, axis=0)
+        for name in ("queries", "first", "second", "coin")
+    }
+    with pytest.raises(ValueError, match="one input twice"):
+        dataclasses.replace(log, **twice)
+
+
 def test_claims_that_do_not_follow_are_found(marked, model, tmp_path):
     path = tmp_path / "bundle.zip"
     innocent = ewe_tf.DynaMarks("static").wrap(model, marked.key.probes, seed=2).model
@@ -126,15 +140,19 @@ def test_claims_that_do_not_follow_are_found(marked, model, tmp_path):
     assert check_bundle(path, commitment="00" * 32).reason == "does not hold: commitment"
     # The suspect gives other answers than the bundle says.
     found = check_bundle(path, suspect=marked.model)
-    assert found.reason == "does not hold: answers" and "of 600 are given again" in str(found)
+    assert found.reason == "does not hold: answers" and "evidence, p = " in str(found)
 
     stated = dataclasses.replace(true.verdict, decision="evidence", p_value=1e-9)
     found = check_bundle(altered(path, verdict=stated))
     assert found.decision == "could not tell" and "decision, p_value come out" in str(found)
 
-    # Rows left out, put in another order, or sent beyond what the plan says.
+    # Rows left out, put in another order, sent beyond what the plan says, or struck out.
     blocks = true.transcript.blocks
-    for others in (blocks[:-1], blocks[::-1], (*blocks, blocks[0])):
+    struck = dataclasses.replace(blocks[0], answers=None)
+    fewer = dataclasses.replace(blocks[0], queries=1)
+    for others in (
+        blocks[:-1], blocks[::-1], (*blocks, blocks[0]), (struck, *blocks[1:]), (fewer, *blocks[1:])
+    ):  # fmt: skip
         transcript = dataclasses.replace(true.transcript, blocks=others)
         found = check_bundle(altered(path, transcript=transcript, verdict=true.verdict))
         assert found.decision == "could not tell" and "questions" in found.reason
@@ -142,6 +160,43 @@ def test_claims_that_do_not_follow_are_found(marked, model, tmp_path):
     settings = dataclasses.replace(true.settings, rows=100)
     found = check_bundle(altered(path, settings=settings, transcript=true.transcript))
     assert "questions" in found.reason
+
+
+def test_the_reference_must_be_the_undefended_models_own(marked, model, tmp_path):
+    key, path = marked.key, tmp_path / "bundle.zip"
+    ewe_tf.verify(key, marked.model, bundle=path)
+    found = check_bundle(path, victim=model)
+    assert found.holds and "otherwise on 0 of 600" in str(found)
+    assert "Give that model" in str(check_bundle(path))
+    # Bent against the secrets, it makes the undefended model itself carry the signal.
+    signs = key.carrier.secrets(key.master_bytes)[key.reference.argmax(axis=1)]
+    bent = np.log(key.reference) - 0.3 * signs
+    bent = np.exp(bent) / np.exp(bent).sum(axis=1, keepdims=True)
+    lying = dataclasses.replace(key, reference=bent.astype(np.float32))
+    verdict = ewe_tf.verify(lying, model, sequential=False, bundle=path)
+    assert verdict.decision == "evidence"
+    found = check_bundle(path, commitment=lying.commitment(), suspect=model, victim=model)
+    assert found.reason == "does not hold: reference"
+    other = keras.models.clone_model(model)
+    other.layers[-1].bias.assign(np.ones(10))
+    assert "not the one" in str(check_bundle(path, victim=other))
+
+
+def test_small_changes_of_the_answers_do_not_make_evidence(marked, model, tmp_path):
+    key, path = marked.key, tmp_path / "bundle.zip"
+    ewe_tf.verify(key, model, sequential=False, bundle=path)
+    true = read_bundle(path)
+    (block,) = true.transcript.blocks
+    signs = key.carrier.secrets(key.master_bytes)[key.reference.argmax(axis=1)]
+    answers = np.maximum(np.array(block.answers) + 9e-5 * signs, 0)
+    told = dataclasses.replace(block, answers=tuple(map(tuple, answers.tolist())))
+    transcript = dataclasses.replace(true.transcript, blocks=(told,))
+    altered(path, transcript=transcript)
+    claimed = signal_session.replayed(signal_verify.METHOD, key, true.settings, transcript)
+    altered(path, verdict=claimed)
+    assert check_bundle(path).decision == claimed.decision == "evidence"
+    found = check_bundle(path, suspect=model)
+    assert found.decision == "could not tell" and "answers" in found.reason
 
 
 def test_nonsense_with_the_right_digests_is_refused(marked, tmp_path):
@@ -164,6 +219,9 @@ def test_nonsense_with_the_right_digests_is_refused(marked, tmp_path):
 def test_arguments_for_other_keys_are_refused(marked, flipping, make_key, suspect, tmp_path):
     path = tmp_path / "bundle.zip"
     ewe_tf.verify(marked.key, marked.model, bundle=path)
+    for name in ("clients", "epoch"):
+        with pytest.raises(ValueError, match="must be text"):
+            ewe_tf.verify(marked.key, marked.model, **{name: [1]})
     for name in ("innocent_models", "source", "signal"):
         with pytest.raises(ValueError, match=f"`{name}` is not for .* SignalKey"):
             check_bundle(path, **{name: [marked.key]})
