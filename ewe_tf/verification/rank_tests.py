@@ -28,10 +28,11 @@ def rank_p_values(trigger_ranks, control_ranks, innocent_means, innocent_deviati
         least spread); and `"control ranks"`, triggers rank no higher than their controls
         (`wilcoxon_p_value`).
 
-    What to expect: with seven innocent models the first p-value of a copy hardly gets below
-    1e-3; it takes twenty. It leans on their kind: over 260 innocent pairs of the MNIST and
-    Fashion-MNIST benchmarks, calibrated without one of the three architectures, it was below
-    0.05 in 9.6 %, below 0.01 in 0.4 % and never below 1e-3.
+    What to expect: innocent models' mean ranks have heavy tails (on Fashion-MNIST .57 to .72, or
+    .33 to .40 with two of twenty at .50 and .52), so that few of them flatter the first p-value:
+    .003 with five became .02 with twenty for one fine-tuned copy. It leans on their kind: over
+    260 innocent pairs of the MNIST and Fashion-MNIST benchmarks, calibrated without one of the
+    three architectures, it was below 0.05 in 9.6 %, below 0.01 in 0.4 % and never below 1e-3.
     """
     n = len(trigger_ranks)
     innocents = np.array([_shrunk(mean, n) for mean in innocent_means])
