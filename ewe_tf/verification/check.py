@@ -45,15 +45,13 @@ def check_bundle(
     if commitment is not None and not isinstance(commitment, str):
         raise TypeError(f"`commitment` must be hexadecimal text. Received: {commitment!r:.80}")
     bundle = read_bundle(path)
-    given = {"innocent_models": innocent_models, "source": source, "signal": signal}
-    given["victim"] = victim
-    taken = {
-        "triggers": ("innocent_models", "source"),
-        "signal": ("victim",),
-        "flips": ("signal",),
-    }
-    for name, value in given.items():
-        if value is not None and name not in taken[bundle.key.kind]:
+    for name, value, kind in (
+        ("innocent_models", innocent_models, "triggers"),
+        ("source", source, "triggers"),
+        ("signal", signal, "flips"),
+        ("victim", victim, "signal"),
+    ):
+        if value is not None and bundle.key.kind != kind:
             raise ValueError(
                 f"`{name}` is not for bundles of this kind of key: {type(bundle.key).__name__}"
             )

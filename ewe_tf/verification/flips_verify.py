@@ -52,6 +52,8 @@ def verify_flips(
 
 
 def _findings(key, settings, questions):
+    from ewe_tf.oracle.answers import labels as labels_of
+
     process, labels, path = EProcess(0.5), np.full(len(key.queries), -1), []
     step = _BLOCK if settings.sequential else max(settings.rows, 1)
     for first in range(0, settings.rows, step):
@@ -59,8 +61,7 @@ def _findings(key, settings, questions):
         answers = questions.ask(key.queries[rows])
         if answers is None:
             break
-        answers = np.asarray(answers)
-        labels[rows] = answers if answers.ndim == 1 else _labels(answers)
+        labels[rows] = labels_of(answers)
         agreed, counts = (part[rows] for part in key.agreement(labels))
         process.update(agreed[counts])
         path.append((questions.queries, float(process.log_e_value)))
@@ -76,12 +77,6 @@ def _findings(key, settings, questions):
     }
     obstacle = questions.failure or ("" if counts.any() else _NONE_COUNTS)
     return decided(found, settings.alpha, obstacle)
-
-
-def _labels(answers):
-    """Labels of probabilities; -1 where the row was refused."""
-    kept = np.isfinite(answers).all(axis=1)
-    return np.where(kept, np.argmax(np.where(kept[:, None], answers, 0), axis=1), -1)
 
 
 METHOD = signal_session.Method(
