@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.keys import derivation
+from ewe_tf.keys import generator
 from ewe_tf.keys.key import Key
 
 _ARRAYS = ("queries", "first", "second", "coin")
@@ -15,8 +16,8 @@ _ARRAYS = ("queries", "first", "second", "coin")
 def different(queries):
     """Rows `(m,)` of the queries `(n, ...)` that differ from all before them for the keyed hash,
     which rounds to multiples of 1/255."""
-    rounded = np.round(queries.reshape(len(queries), -1) * 255)
-    return np.sort(np.unique(rounded, axis=0, return_index=True)[1])
+    # A negative zero is a zero to the hash.
+    return generator.distinct(np.round(queries * 255) + 0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

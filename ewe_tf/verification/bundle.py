@@ -1,13 +1,16 @@
 """Evidence bundles: one file that holds all that a verdict follows from.
 
-manifest.json     the digests of the others, and the versions that were at work
-key.npz           the whole key: whoever reads it can look for the mark; hand it to a judge only
-transcript.json   every row sent (its digest) and every answer
-verdict.json      what was concluded
+    manifest.json     the digests of the others, and the versions that were at work
+    key.npz           the whole key: whoever reads it can look for the mark; hand it to a judge only
+    transcript.json   every row sent (its digest) and every answer
+    verdict.json      what was concluded
+
+How they are stored, so that a changed bit is found: `ewe_tf.verification.sealed`.
 """
 
 import dataclasses
 import json
+import os
 
 from ewe_tf.verification import sealed
 from ewe_tf.verification.settings import Settings
@@ -40,6 +43,12 @@ class Bundle:
     transcript: object
     verdict: object
     versions: dict
+
+
+def check_place(path):
+    """Raises ValueError if a bundle cannot be written to `path` for want of its folder."""
+    if path is not None and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise ValueError(f"`bundle` must be a path in a folder that exists. Received: {path!r}")
 
 
 def write_bundle(path, key, settings, transcript, verdict):

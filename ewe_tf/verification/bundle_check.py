@@ -50,6 +50,12 @@ class BundleCheck:
         return cls(decision, reason, tuple(checks), verdict, tuple(unshown))
 
 
+def same_commitment(own, stated):
+    """`(same, detail)`: whether a published commitment is that of the key."""
+    same = stated.strip().lower() == own
+    return same, own if same else f"the key's is {own}"
+
+
 def same_verdict(stated, again):
     """`(same, detail)`: whether a stated verdict is the one that was worked out again."""
     different = _differences(stated, again)

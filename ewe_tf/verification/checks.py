@@ -26,6 +26,15 @@ def positive_int(name, value, minimum=1):
     return int(value)
 
 
+def commitment(key, value):
+    """Raises ValueError if `value`, unless it is `None`, is not the commitment of `key`."""
+    if value is not None and str(value).strip().lower() != key.commitment():
+        raise ValueError(
+            f"The key does not match `commitment`. Its own is {key.commitment()}; received: "
+            f"{value!r}"
+        )
+
+
 def hits_of(hits, queries):
     """Both as int64 arrays of one shape, with `0 <= hits <= queries` and `queries >= 1`."""
     arrays = []

@@ -4,7 +4,6 @@ import collections
 
 from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.asking import failure_of
-from ewe_tf.verification.signal_transcript import Block
 
 
 class Questions:
@@ -17,7 +16,7 @@ class Questions:
 
     Attributes:
         failure: why nothing more will come from the suspect, or `None`.
-        blocks: list of the `Block`s of rows and answers so far.
+        asked: list of (rows, answers, `queries`, `failure`) after each question so far.
 
     Raises:
         ValueError: for a suspect of another input shape.
@@ -32,7 +31,7 @@ class Questions:
         self._refused = collections.Counter(self._oracle.ledger.refusals)
         self._answered = False
         self.failure = None
-        self.blocks = []
+        self.asked = []
 
     @property
     def queries(self):
@@ -45,7 +44,7 @@ class Questions:
         A suspect that refuses all rows from the first on has failed; later on it has not.
         """
         answers = self._answers(rows)
-        self.blocks.append(Block.of(rows, answers, self.queries, self.failure))
+        self.asked.append((rows, answers, self.queries, self.failure))
         return answers
 
     def _answers(self, rows):

@@ -7,6 +7,7 @@ from ewe_tf.verification import flips_verify
 from ewe_tf.verification import signal_session
 from ewe_tf.verification import signal_verify
 from ewe_tf.verification.bundle_check import BundleCheck
+from ewe_tf.verification.bundle_check import same_commitment
 from ewe_tf.verification.bundle_check import same_verdict
 from ewe_tf.verification.sealed import BundleError
 from ewe_tf.verification.signal_transcript import OtherQuestions
@@ -34,8 +35,7 @@ def check_signal(bundle, commitment, suspect, signal, victim):
     unshown = _unshown(key, settings)
     committed = key.signal if key.kind == "flips" else key.commitment()
     if commitment is not None:
-        same = commitment.strip().lower() == committed
-        checks.append(("commitment", same, committed if same else f"the key's is {committed}"))
+        checks.append(("commitment", *same_commitment(committed, commitment)))
     else:
         unshown.insert(0, f"that {committed} was published: give the published commitment")
     try:

@@ -1,10 +1,11 @@
 """One verification of a suspect of a signal: held with the suspect, or gone through again."""
 
 import dataclasses
-import os
 import time
 from collections.abc import Callable
 
+from ewe_tf.verification.bundle import check_place
+from ewe_tf.verification.bundle import write_bundle
 from ewe_tf.verification.questions import Questions
 from ewe_tf.verification.signal_transcript import Replay
 from ewe_tf.verification.signal_transcript import SignalTranscript
@@ -47,17 +48,15 @@ def held(method, key, settings, suspect, name=None, bundle=None):
             in no folder.
         OSError: if `bundle` cannot be written.
     """
-    if bundle is not None and not os.path.isdir(os.path.dirname(os.path.abspath(bundle))):
-        raise ValueError(f"`bundle` must be a path in a folder that exists. Received: {bundle!r}")
+    check_place(bundle)
     name = str(name or (suspect if isinstance(suspect, str) else type(suspect).__name__))
     start = time.monotonic()
     questions = Questions(key, suspect, method.answers)
     found = method.findings(key, settings, questions)
-    transcript = SignalTranscript(tuple(questions.blocks), time.monotonic() - start, name)
-    verdict = _verdict(method, key, settings, transcript, found)
+    seconds = time.monotonic() - start
+    verdict = _verdict(method, key, settings, found, questions.queries, seconds, name)
     if bundle is not None:
-        from ewe_tf.verification.bundle import write_bundle
-
+        transcript = SignalTranscript.of(questions.asked, seconds, name)
         write_bundle(bundle, key, settings, transcript, verdict)
     return verdict
 
@@ -78,23 +77,27 @@ def replayed(method, key, settings, transcript):
     replay = Replay(transcript, key.num_classes)
     found = method.findings(key, settings, replay)
     replay.finish()
-    return _verdict(method, key, settings, transcript, found)
+    return _of_record(method, key, settings, found, transcript)
 
 
 def undecided(method, key, settings, transcript, reason):
     """The `SignalVerdict` where nothing can be worked out."""
     found = {"p_value": 1.0, "test": "none", "clients": {}, "probes": 0, "evidence_path": ()}
-    found = decided(found, 0.0, reason)
-    return _verdict(method, key, settings, transcript, found)
+    return _of_record(method, key, settings, decided(found, 0.0, reason), transcript)
 
 
-def _verdict(method, key, settings, transcript, found):
+def _of_record(method, key, settings, found, transcript):
+    told = (transcript.queries, transcript.seconds, transcript.suspect)
+    return _verdict(method, key, settings, found, *told)
+
+
+def _verdict(method, key, settings, found, queries, seconds, suspect):
     return SignalVerdict(
         alpha=settings.alpha,
-        queries=transcript.queries,
-        seconds=transcript.seconds,
+        queries=queries,
+        seconds=seconds,
         assumptions=method.assumptions,
-        suspect=transcript.suspect,
+        suspect=suspect,
         scheme=key.scheme,
         commitment=key.commitment(),
         versions=dict(key.versions),

@@ -24,7 +24,7 @@ class SignalSettings:
     epoch: str = ""
 
     def __post_init__(self):
-        checks.rate("alpha", self.alpha)
+        object.__setattr__(self, "alpha", checks.rate("alpha", self.alpha))
         if type(self.rows) is not int or self.rows < 0:
             raise ValueError(f"`rows` must be an integer >= 0. Received: {self.rows!r}")
         if not isinstance(self.sequential, bool):
@@ -48,8 +48,6 @@ class SignalSettings:
         """
         if max_queries is not None:
             checks.positive_int("max_queries", max_queries)
-        if commitment is not None and str(commitment).strip().lower() != key.commitment():
-            raise ValueError(f"The key does not match `commitment`. Its own is {key.commitment()}")
-        checks.rate("alpha", alpha)
+        checks.commitment(key, commitment)
         sent = min(rows, max_queries or rows)
-        return cls(float(alpha), int(sent), bool(sequential), tuple(clients), epoch)
+        return cls(alpha, int(sent), bool(sequential), clients, epoch)

@@ -64,6 +64,11 @@ class SignalTranscript:
     seconds: float
     suspect: str
 
+    @classmethod
+    def of(cls, asked, seconds, suspect):
+        """The transcript of what `Questions` has `asked`."""
+        return cls(tuple(Block.of(*one) for one in asked), seconds, suspect)
+
     @property
     def queries(self):
         """Rows sent."""

@@ -9,6 +9,7 @@ from ewe_tf.keys.origin import OriginError
 from ewe_tf.keys.regenerate import regenerate
 from ewe_tf.keys.triggers import variety
 from ewe_tf.verification.bundle_check import BundleCheck
+from ewe_tf.verification.bundle_check import same_commitment
 from ewe_tf.verification.bundle_check import same_verdict
 from ewe_tf.verification.calibration import calibrate
 from ewe_tf.verification.judging import NOT_OPPOSED
@@ -40,8 +41,7 @@ def check_triggers(bundle, commitment, innocent_models, suspect, source):
         raise BundleError(f"it holds what no verification makes: {error}") from error
     checks = [("whole", True, "every digest matches")]
     if commitment is not None:
-        same = commitment.strip().lower() == own
-        checks.append(("commitment", same, own if same else f"the key's is {own}"))
+        checks.append(("commitment", *same_commitment(own, commitment)))
     else:
         unshown.insert(0, f"that {own} was published: give the published commitment")
     checks += [questions, verdict]

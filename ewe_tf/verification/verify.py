@@ -9,6 +9,8 @@ from ewe_tf.verification import calibration
 from ewe_tf.verification import checks
 from ewe_tf.verification.asking import ask
 from ewe_tf.verification.asking import check_input_shape
+from ewe_tf.verification.bundle import check_place
+from ewe_tf.verification.bundle import write_bundle
 from ewe_tf.verification.cover import Cover
 from ewe_tf.verification.flips_verify import verify_flips
 from ewe_tf.verification.judging import judge
@@ -111,14 +113,9 @@ def verify(
     if max_queries is not None:
         checks.positive_int("max_queries", max_queries, minimum=2)
     settings = Settings(triggers, alpha, bool(sequential), pairs=0)
-    if commitment is not None and str(commitment).strip().lower() != key.commitment():
-        raise ValueError(
-            f"The key does not match `commitment`. Its own is {key.commitment()}; received: "
-            f"{commitment!r}"
-        )
+    checks.commitment(key, commitment)
     cover = Cover.of(cover, key.input_shape)
-    if bundle is not None and not os.path.isdir(os.path.dirname(os.path.abspath(bundle))):
-        raise ValueError(f"`bundle` must be a path in a folder that exists. Received: {bundle!r}")
+    check_place(bundle)
     oracle = _oracle(suspect)
     check_input_shape(key, oracle)
     per_pair = 2 if cover is None else 2 + cover.per_pair
@@ -137,8 +134,6 @@ def verify(
     transcript = ask(oracle, key, settings, null_rate, cover, name or _described(suspect), verbose)
     verdict = judge(key, settings, transcript)
     if bundle is not None:
-        from ewe_tf.verification.bundle import write_bundle
-
         write_bundle(bundle, key, settings, transcript, verdict)
     return verdict
 
