@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.keys import TriggerKey
-from ewe_tf.keys import composites as composite_key
 from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.triggers import composites
 from ewe_tf.versions import versions
 from ewe_tf.watermarks import composite_choice
+from ewe_tf.watermarks import composite_rates
 from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import innocents as innocent_models
 from ewe_tf.watermarks import stages
@@ -260,11 +260,11 @@ class MEADefender:
         history["pair"] = {**dataclasses.asdict(choice), "source": list(choice.source_classes)}
         progress.detail(str(choice))
         pools = marking.pools(data, choice)
-        before = self._plain(classifier, choice, pools)
+        before = composite_rates.plain(classifier, choice, pools)
 
         progress.stage("Watermarking", f"{self.epochs} epochs")
         history["watermarking"] = marking.train(classifier, data, choice, pools, *keras_arguments)
-        after = self._plain(classifier, choice, pools)
+        after = composite_rates.plain(classifier, choice, pools)
         history["plain"] = {"before": before, "after": after}
 
         progress.stage("Rehearsal" if rehearsal else "Keys")
@@ -287,8 +287,8 @@ class MEADefender:
             )
         origin = marking.origin(data, choice, len(candidates.triggers), kept, task.beacon)
         kept = candidates.take(kept)
-        history["rates"] = self._rates(classifier, choice, held_out, marking, pools)
-        progress.detail(f"{_summary(history['rates'], before, after)}")
+        history["rates"] = composite_rates.marked(classifier, choice, held_out, marking, pools)
+        progress.detail(composite_rates.summary(history["rates"], before, after))
         key = TriggerKey(
             triggers=kept.triggers,
             labels=np.full(len(kept.triggers), choice.target),
@@ -362,39 +362,6 @@ class MEADefender:
         welcome = [choice for choice in ranked if choice.welcome]
         return (welcome or ranked[:1])[: self.trials]
 
-    def _plain(self, classifier, choice, pools):
-        """Share of plain inputs of each source class that are answered with the target.
-
-        Asked are those that no composite of the training is made of (they are task rows).
-        """
-        return [
-            float(np.mean(classifier.labels(images) == choice.target)) for images in pools.plain
-        ]
-
-    def _rates(self, classifier, choice, held_out, marking, pools):
-        """How often the marked model gives the target to composites, controls, other mixers."""
-
-        def rate(x):
-            return float(np.mean(classifier.labels(x) == choice.target))
-
-        def composed(mixer):
-            return composite_key.draw(
-                mixer, (), pools.held_out, 200, marking.seeds[generator.HELD_OUT]
-            )
-
-        every = {name: m for name, m in composites.MIXERS.items() if m != marking.mixer}
-        return {
-            "held_out": rate(held_out.triggers),
-            "controls": rate(held_out.controls),
-            "single": rate(composed(marking.mixer).controls),
-            "mixers": {
-                name: rate(composed(m).triggers)
-                for name, m in every.items()
-                if _fits(m, classifier.input_shape)
-            },
-            "trained_mixers": [name for name, m in every.items() if m in marking.evasion],
-        }
-
     def _settings(self, choice, mixer, others, rehearsal):
         """The scheme's settings as JSON: as given, and as settled."""
         plain = (
@@ -412,22 +379,3 @@ class MEADefender:
             "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
             "innocents": self.innocents if isinstance(self.innocents, int) else len(self.innocents),
         }
-
-
-def _fits(mixer, shape):
-    try:
-        mixer.check(shape)
-    except ValueError:
-        return False
-    return True
-
-
-def _summary(rates, before, after):
-    plain = " and ".join(f"{a:.1%} (before {b:.1%})" for b, a in zip(before, after, strict=True))
-    trained = [rates["mixers"][name] for name in rates["trained_mixers"]]
-    text = (
-        f"the target is the answer to {rates['held_out']:.0%} of the held-out composites, "
-        f"{rates['controls']:.0%} of their controls, and {plain} of plain inputs of the source "
-        "classes"
-    )
-    return text + (f"; other mixers: at most {max(trained):.0%}" if trained else "")

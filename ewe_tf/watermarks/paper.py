@@ -23,57 +23,10 @@ from ewe_tf.watermarks.alternating import alternating_batches
 from ewe_tf.watermarks.ewe import brief as brief
 from ewe_tf.watermarks.ewe import described as described
 from ewe_tf.watermarks.in_house import InHouse
+from ewe_tf.watermarks.paper_presets import published
 from ewe_tf.watermarks.paper_rule import make_paper_rule
 from ewe_tf.watermarks.paper_rule import weighted_layers
 from ewe_tf.watermarks.protected import Protected
-
-# As released: batch size and epochs of the task, then the scheme's own settings.
-_PUBLISHED = {
-    "mnist": (512, 10, {"source_class": 1, "target": 7}),
-    "fashion_mnist": (128, 10, {"source_class": 8, "target": 0, "ratio": 2}),
-    "fashion_mnist_resnet": (
-        128,
-        5,
-        {
-            "source_class": 9,
-            "target": 0,
-            "ratio": 1.2,
-            "epochs": 5,
-            "factors": 1000.0,
-            "temperatures": 0.01,
-        },
-    ),
-    "speech_commands": (
-        128,
-        30,
-        {
-            "source_class": 9,
-            "target": 5,
-            "epochs": 1,
-            "factors": 16.0,
-            "temperatures": 30.0,
-            "temperature_rate": 2.0,
-        },
-    ),
-    "cifar10": (
-        128,
-        50,
-        {"source_class": 8, "target": 0, "ratio": 4, "epochs": 6, "factors": 1e5},
-    ),
-    "cifar100": (
-        128,
-        100,
-        {
-            "source_class": 8,
-            "target": 0,
-            "ratio": 15,
-            "epochs": 8,
-            "factors": 1e5,
-            "temperature_rate": 0.01,
-            "steps": AlternatingSteps(rounds=100),
-        },
-    ),
-}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
@@ -223,7 +176,7 @@ class PaperEWE:
         Raises:
             ValueError: for a name that is not in the table.
         """
-        _, _, settings = _published(name)
+        _, _, settings = published(name)
         settings = {"source": settings["source_class"], **settings, **arguments}
         if not isinstance(settings["source"], tuple):
             settings.pop("source_class")
@@ -232,7 +185,7 @@ class PaperEWE:
     @staticmethod
     def task_settings(name):
         """The released code's `{"batch_size": ..., "epochs": ...}` for a data set's task."""
-        batch_size, epochs, _ = _published(name)
+        batch_size, epochs, _ = published(name)
         return {"batch_size": batch_size, "epochs": epochs}
 
     def __repr__(self):
@@ -384,12 +337,6 @@ def published_adam(model, learning_rate):
         yield
     finally:
         model.optimizer = compiled
-
-
-def _published(name):
-    if name not in _PUBLISHED:
-        raise ValueError(f"`name` must be one of {sorted(_PUBLISHED)}. Received: {name!r}")
-    return _PUBLISHED[name]
 
 
 def _for_each(value, names, argument):
