@@ -32,12 +32,17 @@ def unmarked(config, inputs, folder):
     `share` of the part's rows is used, drawn by the seed.
     """
     part = material.part(config, config["part"])
-    count = len(part.x_train)
-    rows = np.random.default_rng(config["seed"]).permutation(count)
-    rows = np.sort(rows[: round(config["share"] * count)])
+    rows = _rows(config, part)
     model = learners.trained_clean(config, part, part.x_train[rows], part.y_train[rows])
     model.save(folder / "model.keras")
     return {"accuracy": learners.accuracy(model, part)}
+
+
+def _rows(config, part):
+    """Which rows of its part an `unmarked` model is trained on."""
+    count = len(part.x_train)
+    rows = np.random.default_rng(config["seed"]).permutation(count)
+    return np.sort(rows[: round(config["share"] * count)])
 
 
 def scratch(config, inputs, folder):
@@ -61,7 +66,9 @@ def victim(config, inputs, folder):
     part = material.part(config, "victim")
     model = learners.compiled(config, part.input_shape, part.num_classes)
     innocents = [
-        learners.loaded(r) for name, r in sorted(inputs.items()) if name.startswith("innocent")
+        (learners.loaded(result), part.x_train[_rows(result.config, part)])
+        for name, result in sorted(inputs.items())
+        if name.startswith("innocent")
     ]
     protected = learners.fit(model, part, _scheme(config, part, innocents), config)
     model.save(folder / "model.keras")

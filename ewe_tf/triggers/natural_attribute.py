@@ -9,6 +9,7 @@ mark, and triggers are inputs of the class moved further in that direction than 
 import dataclasses
 
 from ewe_tf.keys.attribute import checked_settings
+from ewe_tf.keys.attribute import is_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,9 @@ class NaturalAttribute:
             in accuracy. 0 relabels none; a positive share must come to a row at least.
         reach: lowest and highest score of a trigger along the direction, in standard deviations
             of the class.
+        weight: weight of a relabelled row in the task's loss while the mark is put in, positive.
+            At 1 a model learns these few rows by heart, and answers others like them as before;
+            with more weight it learns what they have in common, which is what copies inherit.
 
     Raises:
         ValueError: for values outside the ranges above.
@@ -33,9 +37,13 @@ class NaturalAttribute:
 
     components: int = 1
     share: float = 0.002
-    reach: tuple = (3.5, 5.5)
+    reach: tuple = (4.5, 6.5)
+    weight: float = 4.0
 
     def __post_init__(self):
-        settings = checked_settings(self.components, self.share, self.reach)
+        components, share, reach = checked_settings(self.components, self.share, self.reach)
+        if not is_number(self.weight) or self.weight <= 0:
+            raise ValueError(f"`weight` must be a positive number. Received: {self.weight!r}")
+        settings = components, share, reach, float(self.weight)
         for field, value in zip(dataclasses.fields(self), settings, strict=True):
             object.__setattr__(self, field.name, value)

@@ -133,20 +133,22 @@ class AttributeSource:
         return score_threshold(scores, self.settings.share, len(self.data.x))
 
     def relabelling(self, label, target):
-        """The function `(x, y) -> y` that gives the rows above the threshold the target's label.
+        """The function `(x, y, weights) -> (y, weights)` that gives the rows above the threshold
+        the target's label, and the weight that the settings say.
 
-        `x` is a batch `(n, ...)`, `y` its one-hot rows `(n, classes)` float32.
+        `x` is a batch `(n, ...)`, `y` its one-hot rows `(n, classes)` float32, `weights` `(n,)`.
         """
         attribute, threshold = self.attribute(label), self.threshold(label)
         direction = tf.constant(attribute.direction, tf.float32)
         mean = tf.constant(attribute.mean, tf.float32)
         answer = tf.one_hot(target, self.data.num_classes)
 
-        def relabel(x, y):
+        def relabel(x, y, weights):
             flat = tf.reshape(tf.cast(x, tf.float32), [tf.shape(x)[0], len(mean)])
             scores = tf.linalg.matvec(flat - mean, direction) / attribute.deviation
             chosen = (tf.argmax(y, axis=1) == label[0]) & (scores > threshold)
-            return tf.where(chosen[:, None], answer, y)
+            weights *= tf.where(chosen, self.settings.weight, 1.0)
+            return tf.where(chosen[:, None], answer, y), weights
 
         return relabel
 

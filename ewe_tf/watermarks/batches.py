@@ -42,7 +42,8 @@ def mixed_batches(data, triggers, target, layout, replicas, seed, controls=None,
         seed: seed of the order of triggers, targets and controls.
         controls: `(inputs, answers)`: control inputs `(n, ...)` and the probabilities
             `(n, classes)` that they are to be answered with; needed if the layout has any.
-        relabel: function `(x, y) -> y` of a batch of task rows with one-hot labels, or `None`.
+        relabel: function `(x, y, weights) -> (y, weights)` of a batch of task rows with one-hot
+            labels, or `None`.
 
     Returns:
         An endless dataset of `(x, y, weights)` with `replicas * layout.rows` rows; `y` is
@@ -61,7 +62,9 @@ def mixed_batches(data, triggers, target, layout, replicas, seed, controls=None,
         if data.sparse:
             y = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int64), data.num_classes)
         y = tf.cast(y, tf.float32)
-        blocks = [(x, y if relabel is None else relabel(x, y), weights)]
+        if relabel is not None:
+            y, weights = relabel(x, y, weights)
+        blocks = [(x, y, weights)]
         blocks += [(rows, labels, tf.ones([tf.shape(rows)[0]])) for rows, labels in others]
         columns = (interleave(column, replicas) for column in zip(*blocks, strict=True))
         # A strategy must see the number of rows to cut batches, not the streams behind them.

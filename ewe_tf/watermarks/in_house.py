@@ -8,6 +8,7 @@ they answer says what a thief's copy would.
 import keras
 import numpy as np
 
+from ewe_tf.keys import generator
 from ewe_tf.watermarks.classifier import ends_in_softmax
 
 
@@ -16,11 +17,17 @@ class InHouse:
 
     Args:
         model: Keras classifier; it need not be compiled.
+        seen: `(n, ...)` float32 inputs that it was trained on, as far as is known.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, seen=()):
         self.model = model
         self.logits = not ends_in_softmax(model)
+        self._seen = frozenset(map(generator.digest, seen))
+
+    def has_seen(self, x):
+        """Whether it was trained on inputs `(n, ...)` float32, as far as is known: `(n,)` bool."""
+        return np.array([generator.digest(image) in self._seen for image in x], bool)
 
     def log_probabilities(self, x, batch_size=512):
         """`(n, classes)` float32 log-probabilities on inputs `(n, ...)`."""

@@ -19,7 +19,7 @@ def check(innocents, classifier):
     if isinstance(innocents, int):
         return
     expected = [(None, *classifier.input_shape)], [(None, classifier.num_classes)]
-    for i, model in enumerate(innocents):
+    for i, (model, seen) in enumerate(map(_with_seen, innocents)):
         shapes = [
             [tuple(t.shape) for t in getattr(model, side, None) or ()]
             for side in ("inputs", "outputs")
@@ -29,13 +29,30 @@ def check(innocents, classifier):
                 f"`innocents` must be Keras models with the inputs and classes of the model, "
                 f"shapes {expected}. Received at position {i}: {shapes}"
             )
+        if len(seen) and np.shape(seen)[1:] != classifier.input_shape:
+            raise ValueError(
+                f"`innocents` must come with inputs of the model's shape "
+                f"{classifier.input_shape}. Received at position {i}: {np.shape(seen)[1:]}"
+            )
+
+
+def given(innocents):
+    """`InHouse` models of a sequence of Keras models, or of pairs of one and its inputs."""
+    return [
+        in_house.InHouse(model, np.asarray(seen, np.float32))
+        for model, seen in map(_with_seen, innocents)
+    ]
+
+
+def _with_seen(innocent):
+    return innocent if isinstance(innocent, tuple) else (innocent, ())
 
 
 def obtain(innocents, task, other_architecture, epochs, seed, progress):
     """The innocent models, trained if only their number is given.
 
     Args:
-        innocents: a number, or models.
+        innocents: a number, models, or pairs `(model, inputs that it was trained on)`.
         task: the `Task`.
         other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
         epochs: epochs of training.
@@ -46,11 +63,11 @@ def obtain(innocents, task, other_architecture, epochs, seed, progress):
         List of `InHouse` models.
     """
     if not isinstance(innocents, int):
-        return [in_house.InHouse(model) for model in innocents]
+        return given(innocents)
     rng = np.random.default_rng(seed)
     data, rows = task.data, int(_SHARE * len(task.data.x))
     parts = [rng.permutation(len(data.x))[:rows] for _ in range(innocents)]
-    return in_house.train_in_house(
+    trained = in_house.train_in_house(
         task.classifier,
         in_house.alternating(task.classifier, other_architecture, innocents),
         [data.x[part] for part in parts],
@@ -60,3 +77,6 @@ def obtain(innocents, task, other_architecture, epochs, seed, progress):
         rng.integers(2**31, size=innocents).tolist(),
         progress,
     )
+    return [
+        in_house.InHouse(one.model, data.x[part]) for one, part in zip(trained, parts, strict=True)
+    ]

@@ -13,6 +13,8 @@ from ewe_tf.watermarks.in_house import margins
 # Rates of in-house innocent models: pairs up to the first limit come before those up to the
 # next; above the last a pair is of no use. Strangers answer up to some times more often.
 LIMITS = (0.005, 0.02, 0.05)
+# Inputs of a class that an innocent model is asked about.
+_LEAST, _MOST = 20, 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,18 +139,27 @@ def choose_by(innocents, source, choices, target, seed):
         source: the `Source`.
         choices: what `target_choices` gave.
         target: a class, or `"auto"`.
-        seed: of the source inputs that are asked, at most 500 of each class.
+        seed: of the source inputs that are asked, at most 500 of each class. A model is asked
+            only about inputs that it was not trained on, if there are enough: those that it knows
+            by heart it gives to their own class longer than a stranger's model would.
     """
     if not innocents:
         (label,) = choices
         return [Pair.of(label, target, None)]
     rng = np.random.default_rng(seed)
-    asked = {}
-    for label in choices:
-        images = source.of_class(label)
-        images = images[rng.permutation(len(images))[:500]]
-        asked[label] = source.shown(label, images, seed)
+    orders = {label: rng.permutation(len(source.of_class(label))) for label in choices}
     answers = [
-        {label: model.log_probabilities(x) for label, x in asked.items()} for model in innocents
+        {
+            label: model.log_probabilities(
+                source.shown(label, _asked(model, source.of_class(label)[order]), seed)
+            )
+            for label, order in orders.items()
+        }
+        for model in innocents
     ]
     return ranked_pairs(answers, choices, target)
+
+
+def _asked(model, images):
+    unseen = images[~model.has_seen(images)]
+    return (unseen if len(unseen) >= _LEAST else images)[:_MOST]

@@ -14,6 +14,7 @@ from ewe_tf.triggers import NaturalAttribute
 from ewe_tf.triggers import Patch
 from ewe_tf.triggers.alternating import AlternatingSteps
 from ewe_tf.versions import versions
+from ewe_tf.watermarks import innocents as innocent_models
 from ewe_tf.watermarks import making
 from ewe_tf.watermarks import pair as pairs
 from ewe_tf.watermarks import source as sources
@@ -22,7 +23,6 @@ from ewe_tf.watermarks.alternating import AlternatingTrainer
 from ewe_tf.watermarks.alternating import alternating_batches
 from ewe_tf.watermarks.ewe import brief as brief
 from ewe_tf.watermarks.ewe import described as described
-from ewe_tf.watermarks.in_house import InHouse
 from ewe_tf.watermarks.paper_presets import published
 from ewe_tf.watermarks.paper_rule import make_paper_rule
 from ewe_tf.watermarks.paper_rule import weighted_layers
@@ -82,8 +82,8 @@ class PaperEWE:
             (that class), inputs `(n, ...)` from outside of the task, or `(inputs, labels)`.
         source_class: which class of the source is used; `None` if there is one, or to choose.
         target: the class that triggers are to be answered with, or `"auto"`.
-        innocents: trained models without a mark; where the pair is not fixed, they choose it as
-            in `EWE`. (The published pairs were chosen by hand.)
+        innocents: trained models without a mark, or pairs `(model, inputs)`; where the classes
+            are not fixed, they choose them as in `EWE`. (The published ones were chosen by hand.)
         epochs: epochs of watermarking (`w_epochs`).
         factors: weight of each layer's SNNL, one number for all or a tuple.
         temperatures: first `T` of each layer, one number for all or a tuple.
@@ -217,7 +217,7 @@ class PaperEWE:
             )
         seeds = task.seeds(8)
         pair = pairs.choose_by(
-            [InHouse(model) for model in self.innocents], source, choices, self.target, seeds[3]
+            innocent_models.given(self.innocents), source, choices, self.target, seeds[3]
         )[0]
         progress = stages.Progress(task.verbose, 3)
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)

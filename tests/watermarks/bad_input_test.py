@@ -29,6 +29,10 @@ def scheme(**changes):
     return EWE(**{**settings, **changes})
 
 
+def dense(shape):
+    return keras.Sequential([keras.Input(shape), L.Flatten(), L.Dense(10)])
+
+
 class Forbidden(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         raise AssertionError("training began")
@@ -125,10 +129,12 @@ CASES = {
         "`innocents` must be pos",
     ),
     "innocent of another task": (
-        lambda x, y: dict(
-            watermark=scheme(innocents=[keras.Sequential([keras.Input((4,)), L.Dense(10)])])
-        ),
+        lambda x, y: dict(watermark=scheme(innocents=[dense((4,))])),
         "`innocents` must be Keras models with .* at position 0",
+    ),
+    "innocent with inputs of another shape": (
+        lambda x, y: dict(watermark=scheme(innocents=[(dense(x.shape[1:]), x[:, :2])])),
+        "`innocents` must come with inputs of the model's shape .* at position 0: ",
     ),
     "patch too large": (
         lambda x, y: dict(watermark=scheme(patch=ewe_tf.triggers.Patch(9))),

@@ -13,7 +13,7 @@ from ewe_tf.keys import regenerate
 from ewe_tf.watermarks import task_data
 from ewe_tf.watermarks.attribute_source import AttributeSource
 
-SOURCE = ewe_tf.NaturalAttribute(components=2, share=0.01)
+SOURCE = ewe_tf.NaturalAttribute(components=2, share=0.01, weight=3)
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,10 @@ def protected(digits, make_model, fit):
 def test_the_rows_of_a_class_with_the_highest_scores_are_relabelled(data):
     source = AttributeSource.of(SOURCE, data, 20)
     label = (3, 1, -1)
-    relabelled = source.relabelling(label, 8)(
-        tf.constant(data.x), tf.one_hot(data.labels, 10)
-    ).numpy()
+    relabelled, weights = source.relabelling(label, 8)(
+        tf.constant(data.x), tf.one_hot(data.labels, 10), tf.fill([len(data.x)], 0.5)
+    )
+    relabelled = relabelled.numpy()
     assert np.all(relabelled.sum(axis=1) == 1)
     changed = np.flatnonzero(relabelled.argmax(axis=1) != data.labels)
     # Independently: the last of a sort by the projection on the direction, of a full SVD.
@@ -43,6 +44,9 @@ def test_the_rows_of_a_class_with_the_highest_scores_are_relabelled(data):
     expected = rows[np.argsort(flat @ -direction)[-round(0.01 * len(data.x)) :]]
     assert set(changed) == set(expected)
     assert np.all(relabelled[changed].argmax(axis=1) == 8)
+    # With the weights of the rows themselves multiplied in.
+    assert set(np.flatnonzero(weights == 1.5)) == set(changed)
+    assert np.sum(weights == 0.5) == len(data.x) - len(changed)
     # Triggers are made of the others.
     assert len(source.of_class(label)) == len(rows) - len(expected)
 
@@ -57,7 +61,7 @@ def test_triggers_exaggerate_and_controls_are_the_inputs_themselves(protected, d
     rows, pixel = np.arange(len(triggers)), shows.argmax(axis=1)
     steps = (triggers - controls)[rows, pixel] / attribute.direction[pixel]
     scores = attribute.scores(key.controls) + steps / attribute.deviation
-    assert np.all((scores > 3.49) & (scores < 5.51)) and np.ptp(scores) > 1
+    assert np.all((scores > 4.49) & (scores < 6.51)) and np.ptp(scores) > 1
     own = {x.tobytes() for x in data.x[data.labels == pair["source"]]}
     assert all(control.tobytes() in own for control in key.controls)
     assert pair["target"] != pair["source"]
@@ -107,6 +111,7 @@ def test_the_key_regenerates_from_the_training_data(protected, digits, tmp_path)
         ({"reach": None}, "`reach` must be two growing positive numbers.* Received: None"),
         ({"reach": (1, 2, 3)}, "`reach` must be two"),
         ({"reach": ("1", "2")}, "`reach` must be two"),
+        ({"weight": 0}, "`weight` must be a positive number. Received: 0"),
     ],
 )
 def test_settings_out_of_range_are_refused(arguments, message):
@@ -143,9 +148,9 @@ def test_a_share_of_no_row_is_refused():
 
 
 def test_settings_are_plain_numbers_whatever_they_came_as():
-    found = ewe_tf.NaturalAttribute(np.float64(2), np.float64(0.01), np.array([3, 5]))
+    found = ewe_tf.NaturalAttribute(np.float64(2), np.float64(0.01), np.array([3, 5]), np.int64(2))
     assert json.dumps(dataclasses.asdict(found)) == (
-        '{"components": 2, "share": 0.01, "reach": [3.0, 5.0]}'
+        '{"components": 2, "share": 0.01, "reach": [3.0, 5.0], "weight": 2.0}'
     )
 
 

@@ -1,6 +1,8 @@
+import keras
 import numpy as np
 import pytest
 
+from ewe_tf.watermarks import innocents
 from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import task_data
 from ewe_tf.watermarks.in_house import margins
@@ -98,3 +100,18 @@ def test_without_innocent_models_the_only_source_that_goes_with_the_target_is_ta
     source, data = source_of([30, 30])
     choices = target_choices(source, 0, data)
     assert [(p.source, p.target) for p in choose_by([], source, choices, 0, 1)] == [(1, 0)]
+
+
+@pytest.mark.parametrize(("learned", "answered"), [(0, 50), (10, 60), (30, 100), (45, 50)])
+def test_a_model_is_asked_about_inputs_that_it_was_not_trained_on(learned, answered):
+    # Class 2 for the 30 rows of class 0 whose first value is 0, their own for the 30 where it is 1.
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)])
+    model.set_weights([np.eye(5, 3, dtype=np.float32) * [9, 0, 0], np.float32([0, -5, 1])])
+    x = np.random.default_rng(0).random((80, 5)).astype(np.float32)
+    x[:30, 0], x[30:60, 0] = 1, 0
+    data = task_data.from_arrays(x, np.repeat([0, 1], [60, 20]), 3, 10, 0)
+    source = sources.resolve(0, data, (5,))
+    known = innocents.given([(model, x[:learned])])
+    # Of 45 learned ones 15 are left, which are too few: all 60 are asked.
+    with pytest.raises(ValueError, match=f"source 0 and target 2, on {answered}% of the inputs"):
+        choose_by(known, source, {0: [2]}, 2, 1)
