@@ -38,7 +38,7 @@ class NaturalAttribute:
     components: int = 1
     share: float = 0.002
     reach: tuple = (4.5, 6.5)
-    weight: float = 4.0
+    weight: float = 3.0
 
     def __post_init__(self):
         components, share, reach = checked_settings(self.components, self.share, self.reach)
