@@ -30,7 +30,7 @@ BENCHMARK = Benchmark(
         "augment": True,
     },
     settings={
-        "source": {"share": 0.003},
+        "source": {"share": 0.003, "weight": 3.0},
         "trials": 1,
         "rehearsal": {"surrogates": 2},
     },
