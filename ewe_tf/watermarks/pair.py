@@ -10,9 +10,10 @@ import numpy as np
 
 from ewe_tf.watermarks.in_house import margins
 
-# Rates of in-house innocent models: pairs up to the first limit come before those up to the
-# next; above the last a pair is of no use. Strangers answer up to some times more often.
-LIMITS = (0.005, 0.02, 0.05)
+# Rates of in-house innocent models: pairs up to the first limit (a single trigger of 500 is above)
+# come before those up to the next; above the last a pair is of no use. Strangers answer more often,
+# up to thirty times: of a pair with 1 trigger in 290 in-house, a stranger answered 11 %.
+LIMITS = (0.001, 0.005, 0.02, 0.05)
 # Inputs of a class that an innocent model is asked about.
 _LEAST, _MOST = 20, 500
 

@@ -57,6 +57,12 @@ def test_a_pair_that_nobody_answers_goes_before_a_rarely_answered_one():
     assert choose_pair([model], {0: [1, 2, 3]}, "auto").null_rate == 0
 
 
+def test_a_single_trigger_is_too_much_as_long_as_there_are_other_pairs():
+    one_of_290 = {0: answers([289 / 290, 0, 1 / 290, 0], second=2, rows=290)}
+    assert choose_pair([one_of_290], {0: [1, 2, 3]}, "auto").target != 2
+    assert choose_pair([one_of_290], {0: [2]}, "auto").null_rate == pytest.approx(1 / 290)
+
+
 def test_a_welcome_pair_goes_before_a_nearer_usable_one():
     model = {0: answers([0.95, 0, 0.05, 0], second=2)}
     assert choose_pair([model], {0: [1, 2, 3]}, "auto").target != 2
