@@ -22,7 +22,7 @@ BENCHMARK = Benchmark(
         "further_rate": 5e-4,
     },
     settings={
-        "source": {"share": 0.003, "weight": 3.0},
+        "source": {"share": 0.002, "weight": 3.0},
         "trigger_weight": 0.1,
         "hull_weight": 0.1,
         "snnl_weight": 0.1,
