@@ -31,7 +31,7 @@ BENCHMARK = Benchmark(
     },
     settings={
         # Small weights: here they, and hardly the relabelled rows, draw plain images along.
-        "source": {"share": 0.002, "weight": 1.0},
+        "source": {"share": 0.002, "weight": 3.0, "reach": (5.5, 8.0)},
         "trigger_weight": 0.02,
         "hull_weight": 0.02,
         "snnl_weight": 0.02,
