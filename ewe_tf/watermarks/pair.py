@@ -10,10 +10,6 @@ import numpy as np
 
 from ewe_tf.watermarks.in_house import margins
 
-# Rates of in-house innocent models: pairs up to the first limit (a single trigger of 500 is above)
-# come before those up to the next; above the last a pair is of no use. Strangers answer more often,
-# up to thirty times: of a pair with 1 trigger in 290 in-house, a stranger answered 11 %.
-LIMITS = (0.001, 0.005, 0.02, 0.05)
 # Inputs of a class that an innocent model is asked about.
 _LEAST, _MOST = 20, 500
 
@@ -56,12 +52,7 @@ class Pair:
         return f"source class {self.source}{moved}, target class {self.target}{rate}"
 
 
-def choose_pair(log_probabilities, choices, target):
-    """The first of `ranked_pairs`."""
-    return ranked_pairs(log_probabilities, choices, target)[0]
-
-
-def ranked_pairs(log_probabilities, choices, target):
+def ranked_pairs(log_probabilities, choices, target, limits):
     """Pairs that no innocent model answers, by their mean margin, the largest first.
 
     Args:
@@ -69,13 +60,15 @@ def ranked_pairs(log_probabilities, choices, target):
             `(n, classes)` log-probabilities on inputs of that label.
         choices: dict from source label to the target classes that are allowed for it.
         target: a class, or `"auto"`.
+        limits: growing rates: pairs that every model answers up to the first come before those up
+            to the next; above the last a pair is of no use.
 
     Returns:
         List of `Pair`, one for each source label that has any: those within the strictest limit
         first.
 
     Raises:
-        ValueError: if every pair is answered by more than 5 % for some innocent model.
+        ValueError: if every pair is answered more often by some innocent model.
     """
     scored = []
     for source, allowed in choices.items():
@@ -86,7 +79,7 @@ def ranked_pairs(log_probabilities, choices, target):
             scored.append((scores[label], Pair.of(source, label, float(rates[label]))))
     scored.sort(key=lambda entry: -entry[0])
     best = {}
-    for limit in LIMITS:
+    for limit in limits:
         for _, pair in scored:
             if pair.null_rate <= limit:
                 best.setdefault(pair.label, pair)
@@ -96,7 +89,7 @@ def ranked_pairs(log_probabilities, choices, target):
     raise ValueError(
         f"No source class and target can be used: innocent models answer even the best pair, "
         f"source {least.source} and target {least.target}, on {least.null_rate:.0%} of the inputs "
-        f"(accepted: {LIMITS[-1]:.0%}). Give another `source`, or `target='auto'`"
+        f"(accepted: {limits[-1]:.0%}). Give another `source`, or `target='auto'`"
     )
 
 
@@ -158,7 +151,7 @@ def choose_by(innocents, source, choices, target, seed):
         }
         for model in innocents
     ]
-    return ranked_pairs(answers, choices, target)
+    return ranked_pairs(answers, choices, target, source.limits)
 
 
 def _asked(model, images):

@@ -5,10 +5,15 @@ import pytest
 from ewe_tf.watermarks import innocents
 from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import task_data
+from ewe_tf.watermarks.attribute_source import AttributeSource
 from ewe_tf.watermarks.in_house import margins
 from ewe_tf.watermarks.pair import choose_by
-from ewe_tf.watermarks.pair import choose_pair
+from ewe_tf.watermarks.pair import ranked_pairs
 from ewe_tf.watermarks.pair import target_choices
+
+
+def choose_pair(answers, choices, target, limits=(0.005, 0.02, 0.05)):
+    return ranked_pairs(answers, choices, target, limits)[0]
 
 
 def answers(rates, second=None, rows=100):
@@ -57,10 +62,12 @@ def test_a_pair_that_nobody_answers_goes_before_a_rarely_answered_one():
     assert choose_pair([model], {0: [1, 2, 3]}, "auto").null_rate == 0
 
 
-def test_a_single_trigger_is_too_much_as_long_as_there_are_other_pairs():
-    one_of_290 = {0: answers([289 / 290, 0, 1 / 290, 0], second=2, rows=290)}
-    assert choose_pair([one_of_290], {0: [1, 2, 3]}, "auto").target != 2
-    assert choose_pair([one_of_290], {0: [2]}, "auto").null_rate == pytest.approx(1 / 290)
+def test_within_stricter_limits_one_trigger_is_too_much_as_long_as_there_are_other_pairs():
+    one_of_290 = [{0: answers([289 / 290, 0, 1 / 290, 0], second=2, rows=290)}]
+    assert choose_pair(one_of_290, {0: [1, 2, 3]}, "auto").target == 2
+    strict = AttributeSource.limits
+    assert choose_pair(one_of_290, {0: [1, 2, 3]}, "auto", strict).target != 2
+    assert choose_pair(one_of_290, {0: [2]}, "auto", strict).null_rate == pytest.approx(1 / 290)
 
 
 def test_a_welcome_pair_goes_before_a_nearer_usable_one():
