@@ -32,10 +32,9 @@ BENCHMARK = Benchmark(
     settings={
         # Small weights: here they, and hardly the relabelled rows, draw plain images along.
         "source": {"share": 0.002, "weight": 3.0, "reach": (5.5, 8.0)},
-        "trigger_weight": 0.02,
-        "hull_weight": 0.02,
-        "snnl_weight": 0.02,
-        "trials": 1,
+        "trigger_weight": 0.03,
+        "hull_weight": 0.03,
+        "snnl_weight": 0.03,
         "rehearsal": {"surrogates": 2},
     },
     # Copies that have learned little answer whatever is strange with the target, unless much
@@ -45,6 +44,7 @@ BENCHMARK = Benchmark(
         "hull_weight": 0.05,
         "snnl_weight": 0.05,
         "control_weight": 0.2,
+        "trials": 1,
     },
     published={"ratio": 4.0, "epochs": 6, "factors": 1e5},
     strangers=5,
