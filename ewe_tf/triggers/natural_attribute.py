@@ -26,7 +26,8 @@ class NaturalAttribute:
             scores along the direction; in [0, 0.02]. It is a lower bound of what the mark costs
             in accuracy. 0 relabels none; a positive share must come to a row at least.
         reach: lowest and highest score of a trigger along the direction, in standard deviations
-            of the class.
+            of the class. Copies answer triggers further out more often, and plain inputs are
+            drawn along less; but clipped to the range of values they resemble one another more.
         weight: weight of a relabelled row in the task's loss while the mark is put in, positive.
             At 1 a model learns these few rows by heart, and answers others like them as before;
             with more weight it learns what they have in common, which is what copies inherit.

@@ -68,8 +68,8 @@ class EWE:
         rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
             become keys.
         innocents: number of in-house models without a mark, or a sequence of such models. They
-            choose the pair and take part in the rehearsal; 0 needs a fixed pair. A pair
-            `(model, inputs)` tells which inputs of the task one was trained on, and knows.
+            choose the pair and take part in the rehearsal; 0 needs a fixed pair. A tuple
+            `(model, inputs)` says what one was trained on: about these it is not asked.
         trials: number of pairs that are tried, by marking a copy of the model and stealing it
             in-house, before one is taken; 1 takes the one that innocent models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task

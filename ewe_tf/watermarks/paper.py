@@ -82,7 +82,7 @@ class PaperEWE:
             (that class), inputs `(n, ...)` from outside of the task, or `(inputs, labels)`.
         source_class: which class of the source is used; `None` if there is one, or to choose.
         target: the class that triggers are to be answered with, or `"auto"`.
-        innocents: trained models without a mark, or pairs `(model, inputs)`; where the classes
+        innocents: trained models without a mark, or tuples as in `EWE`; where the classes
             are not fixed, they choose them as in `EWE`. (The published ones were chosen by hand.)
         epochs: epochs of watermarking (`w_epochs`).
         factors: weight of each layer's SNNL, one number for all or a tuple.
