@@ -3,8 +3,8 @@
 ResNet-8 (with `--architecture=resnet18` the published one), augmentation on every row. Strange
 inputs, where a scheme wants them, are coloured MNIST digits.
 
-ResNet-8 has been run with one seed and earlier settings (docs/research.md); what is published is the
-second command's.
+ResNet-8 has been run with one seed and earlier settings (docs/research.md); what is published is
+the second command's.
 
 python -m experiments.cifar --seeds=3
 python -m experiments.cifar --seeds=3 --architecture=small_cnn --other=wide_cnn
