@@ -112,7 +112,7 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
         for _ in range(epochs):
             order = rng.permutation(len(rows))
             model.fit(rows[order], answers[order], batch_size=batch_size, shuffle=False, verbose=0)
-        models.append(InHouse(model))
+        models.append(InHouse(model, rows))
         progress(f"{i + 1} of {len(seeds)}")
     return models
 

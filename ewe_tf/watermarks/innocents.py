@@ -67,7 +67,7 @@ def obtain(innocents, task, other_architecture, epochs, seed, progress):
     rng = np.random.default_rng(seed)
     data, rows = task.data, int(_SHARE * len(task.data.x))
     parts = [rng.permutation(len(data.x))[:rows] for _ in range(innocents)]
-    trained = in_house.train_in_house(
+    return in_house.train_in_house(
         task.classifier,
         in_house.alternating(task.classifier, other_architecture, innocents),
         [data.x[part] for part in parts],
@@ -77,6 +77,3 @@ def obtain(innocents, task, other_architecture, epochs, seed, progress):
         rng.integers(2**31, size=innocents).tolist(),
         progress,
     )
-    return [
-        in_house.InHouse(one.model, data.x[part]) for one, part in zip(trained, parts, strict=True)
-    ]
