@@ -98,8 +98,9 @@ def test_in_house_models_learn_and_leave_the_victim_alone(digits, make_model):
     )
     assert said == ["1 of 2", "2 of 2"] and blank == [((8, 8, 1), 10)]
     assert [len(m.model.layers) for m in models] == [4, 3]
-    for trained, logits in zip(models, (True, False), strict=True):
+    for trained, part, logits in zip(models, parts, (True, False), strict=True):
         assert trained.logits == logits
+        assert np.array_equal(trained.has_seen(x), np.isin(np.arange(len(x)), part))
         z = trained.log_probabilities(x)
         np.testing.assert_allclose(np.exp(z).sum(1), 1, rtol=1e-4)
         assert np.mean(np.argmax(z, 1) == y) > 0.8
