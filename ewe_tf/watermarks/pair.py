@@ -141,16 +141,12 @@ def choose_by(innocents, source, choices, target, seed):
         (label,) = choices
         return [Pair.of(label, target, None)]
     rng = np.random.default_rng(seed)
-    orders = {label: rng.permutation(len(source.of_class(label))) for label in choices}
-    answers = [
-        {
-            label: model.log_probabilities(
-                source.shown(label, _asked(model, source.of_class(label)[order]), seed)
-            )
-            for label, order in orders.items()
-        }
-        for model in innocents
-    ]
+    answers = [{} for _ in innocents]
+    for label in choices:
+        images = source.of_class(label)
+        images = images[rng.permutation(len(images))]
+        for model, found in zip(innocents, answers, strict=True):
+            found[label] = model.log_probabilities(source.shown(label, _asked(model, images), seed))
     return ranked_pairs(answers, choices, target, source.limits)
 
 
