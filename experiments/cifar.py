@@ -35,7 +35,7 @@ BENCHMARK = Benchmark(
         "trigger_weight": 0.02,
         "hull_weight": 0.02,
         "snnl_weight": 0.02,
-        "trials": 1,
+        "trials": 4,
         "rehearsal": {"surrogates": 2},
     },
     # Copies that have learned little answer whatever is strange with the target, unless much

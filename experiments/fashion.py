@@ -26,6 +26,7 @@ BENCHMARK = Benchmark(
         "trigger_weight": 0.1,
         "hull_weight": 0.1,
         "snnl_weight": 0.1,
+        "trials": 5,
     },
     strange={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15},
     published={"ratio": 2.0},

@@ -77,7 +77,13 @@ class Scheme:
 # The first five are the ablation, from a plain backdoor to the default.
 SCHEMES = {
     "naive backdoor": Scheme(
-        {"name": "naive", "hull_weight": 0.0, "snnl_weight": 0.0, "control_weight": 0.0},
+        {
+            "name": "naive",
+            "hull_weight": 0.0,
+            "snnl_weight": 0.0,
+            "control_weight": 0.0,
+            "trials": 1,
+        },
         _of_strange_inputs,
     ),
     "EWE.paper()": Scheme({"name": "paper"}, _published, unrehearsed={}),

@@ -11,6 +11,9 @@ import numpy as np
 from ewe_tf.keys import generator
 from ewe_tf.watermarks.classifier import ends_in_softmax
 
+# Of a thief who fine-tunes his copy: true labels, and how he trains on them.
+_SPENT, _TUNING_RATE, _TUNING_EPOCHS, _TUNING_BATCH = 200, 3e-3, 20, 128
+
 
 class InHouse:
     """A trained model of the owner's, asked for log-probabilities.
@@ -108,13 +111,37 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
         answers = labels[i] if isinstance(labels, list) else labels
         model = architecture(seed)
         compile_like(classifier, model, not ends_in_softmax(model))
-        rng = np.random.default_rng(seed)
-        for _ in range(epochs):
-            order = rng.permutation(len(rows))
-            model.fit(rows[order], answers[order], batch_size=batch_size, shuffle=False, verbose=0)
+        _train(model, rows, answers, epochs, batch_size, seed)
         models.append(InHouse(model, rows))
         progress(f"{i + 1} of {len(seeds)}")
     return models
+
+
+def fine_tune(surrogate, x, labels, seed):
+    """Removes what goes easily: trains an `InHouse` surrogate on, in place, on few true labels.
+
+    As `removal.FineTuning` of all layers would, with 200 labels and a learning rate of 3e-3.
+
+    Args:
+        surrogate: the `InHouse` model.
+        x: `(n, ...)` float32 inputs, of which 200 at most are drawn.
+        labels: `(n,)` int64, their classes.
+        seed: integer, of the draw and of the order of the rows.
+    """
+    rows = np.random.default_rng(seed).permutation(len(x))[:_SPENT]
+    surrogate.model.compile(
+        optimizer=keras.optimizers.Adam(_TUNING_RATE),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=surrogate.logits),
+        jit_compile=surrogate.model.jit_compile,
+    )
+    _train(surrogate.model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
+
+
+def _train(model, x, labels, epochs, batch_size, seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(epochs):
+        order = rng.permutation(len(x))
+        model.fit(x[order], labels[order], batch_size=batch_size, shuffle=False, verbose=0)
 
 
 def compile_like(classifier, model, logits):

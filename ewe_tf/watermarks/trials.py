@@ -1,7 +1,8 @@
 """Trying marks in-house: marking a copy of the model, stealing it, asking what is left.
 
 How far a mark is carried differs more between class pairs than between settings, and what
-innocent models say tells it only in part. So the owner tries the few best pairs.
+innocent models say tells it only in part. So the owner tries the few best pairs. What is left after
+a fine-tuning differs even more: that decides between pairs that are stolen alike.
 """
 
 import dataclasses
@@ -15,6 +16,8 @@ from ewe_tf.watermarks.classifier import Classifier
 _ASKED = 300
 # A mark that changes more of the plain answers is taken only if every other does as well.
 _WELCOME = 0.025
+# Shares stolen that differ by less are alike: another surrogate would differ by as much.
+_ALIKE = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,16 +28,21 @@ class Trial:
         pair: the `Pair` of EWE's, or the `CompositeChoice` of MEA-Defender's.
         stolen: share of its triggers that a surrogate, trained on the marked copy's labels,
             gives to the target.
+        kept: the same share once the surrogate has been fine-tuned on few true labels.
         spoiled: by how much more often the marked copy gives the target to plain inputs of a
             source class than the model without the mark; 0 for sources from outside.
     """
 
     pair: object
     stolen: float
+    kept: float
     spoiled: float = 0.0
 
     def __str__(self):
-        return f"{self.pair}: stolen {self.stolen:.0%}, spoils {self.spoiled:.1%}"
+        return (
+            f"{self.pair}: stolen {self.stolen:.0%}, {self.kept:.0%} kept in fine-tuning, "
+            f"spoils {self.spoiled:.1%}"
+        )
 
 
 def run(pairs, mark, task, other_architecture, epochs, seed, progress):
@@ -62,15 +70,24 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
         spoiled = [_rate(marked, x, pair) - _rate(task.classifier, x, pair) for x in plain]
         surrogate = surrogate_of(marked, task, data, other_architecture, epochs, seed)
         stolen = surrogate.rate(triggers[:_ASKED], pair.target)
-        found.append(Trial(pair, stolen, max(spoiled, default=0.0)))
+        in_house.fine_tune(surrogate, data.x, data.labels, seed)
+        kept = surrogate.rate(triggers[:_ASKED], pair.target)
+        found.append(Trial(pair, stolen, kept, max(spoiled, default=0.0)))
         progress(str(found[-1]))
     return found
 
 
 def best(tried):
-    """The pair of the `Trial` that is stolen best, among those that spoil little if there are."""
+    """The pair of the best `Trial`: spoils little, is stolen well, and outlasts fine-tuning.
+
+    Of those that spoil little, if there are any, and are stolen as well as any of them or nearly
+    so, the one that keeps most.
+    """
     least = max(_WELCOME, min(trial.spoiled for trial in tried))
-    return max((t for t in tried if t.spoiled <= least), key=lambda trial: trial.stolen).pair
+    welcome = [trial for trial in tried if trial.spoiled <= least]
+    most = max(trial.stolen for trial in welcome)
+    alike = [trial for trial in welcome if trial.stolen >= most - _ALIKE]
+    return max(alike, key=lambda trial: (trial.kept, trial.stolen)).pair
 
 
 def _rate(classifier, x, pair):

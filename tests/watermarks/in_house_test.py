@@ -4,6 +4,7 @@ import pytest
 
 from ewe_tf.watermarks.classifier import Classifier
 from ewe_tf.watermarks.in_house import alternating
+from ewe_tf.watermarks.in_house import fine_tune
 from ewe_tf.watermarks.in_house import fresh_copy
 from ewe_tf.watermarks.in_house import train_in_house
 from ewe_tf.watermarks.rehearsal import Rehearsal
@@ -106,6 +107,23 @@ def test_in_house_models_learn_and_leave_the_victim_alone(digits, make_model):
         assert np.mean(np.argmax(z, 1) == y) > 0.8
         assert float(trained.model.optimizer.learning_rate) == pytest.approx(0.005)
     assert all(np.array_equal(v, w) for v, w in zip(before, model.get_weights(), strict=True))
+
+
+def test_fine_tuning_on_few_true_labels_unlearns_what_a_copy_was_told(digits, make_model):
+    x, y = digits
+    classifier = Classifier.of(make_model())
+    told = np.where(y == 0, 7, y)
+    (copy,) = train_in_house(
+        classifier, alternating(classifier, None, 1), x, told, 6, 32, [1], lambda line: None
+    )
+    assert copy.rate(x[y == 0], 7) > 0.9
+    # Labels of more rows than a thief would spend change nothing.
+    spent = np.random.default_rng(3).permutation(len(x))[:200]
+    known = np.full(len(x), 5)
+    known[spent] = y[spent]
+    fine_tune(copy, x, known, 3)
+    assert copy.rate(x[y == 0], 7) < 0.1 and copy.rate(x[y == 0], 0) > 0.8
+    assert np.mean(np.argmax(copy.log_probabilities(x), 1) == y) > 0.85
 
 
 @pytest.mark.parametrize("arguments", [{"surrogates": 0}, {"surrogates": 1.5}, {"innocence": -1}])

@@ -25,7 +25,7 @@ def fit_with(digits, make_model, fit):
     return run
 
 
-def test_the_pair_that_is_stolen_best_is_taken_and_trials_leave_no_trace(fit_with):
+def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_no_trace(fit_with):
     rng = np.random.default_rng(4)
     labels = np.repeat([0, 1, 2], 80)
     # Three strange classes: noise, checkers with noise, bars with noise.
@@ -34,7 +34,9 @@ def test_the_pair_that_is_stolen_best_is_taken_and_trials_leave_no_trace(fit_wit
     protected = fit_with((images, labels), trials=2)
     tried = protected.history["trials"]
     assert len(tried) == 2 and tried[0]["pair"]["source"] != tried[1]["pair"]["source"]
-    best = max(tried, key=lambda trial: trial["stolen"])["pair"]
+    most = max(trial["stolen"] for trial in tried)
+    alike = [trial for trial in tried if trial["stolen"] >= most - 0.05]
+    best = max(alike, key=lambda trial: trial["kept"])["pair"]
     assert protected.history["pair"] == best
 
     # The same pair without any trials: the same model and the same triggers.
@@ -47,15 +49,19 @@ def test_the_pair_that_is_stolen_best_is_taken_and_trials_leave_no_trace(fit_wit
 
 
 @pytest.mark.parametrize(
-    ("stolen_and_spoiled", "taken"),
+    ("stolen_kept_spoiled", "taken"),
     [
-        ([(0.3, 0.0), (0.5, 0.01), (0.9, 0.03)], 1),  # the third one spoils too much
-        ([(0.3, 0.03), (0.5, 0.04), (0.9, 0.05)], 0),  # all do: the one that does least
-        ([(0.3, 0.0), (0.5, 0.0), (0.4, -0.01)], 1),
+        ([(0.3, 0.2, 0.0), (0.5, 0.2, 0.01), (0.9, 0.2, 0.03)], 1),  # the third spoils too much
+        ([(0.3, 0.2, 0.03), (0.5, 0.2, 0.04), (0.9, 0.2, 0.05)], 0),  # all do: who does least
+        ([(0.3, 0.2, 0.0), (0.5, 0.2, 0.0), (0.4, 0.2, -0.01)], 1),
+        ([(0.95, 0.1, 0.0), (0.92, 0.7, 0.0), (0.89, 0.9, 0.0)], 1),  # two are stolen alike
+        ([(0.95, 0.7, 0.0), (0.97, 0.7, 0.0), (0.97, 0.9, 0.03)], 1),  # and kept alike
     ],
 )
-def test_a_pair_that_spoils_plain_inputs_is_taken_only_if_all_do(stolen_and_spoiled, taken):
-    tried = [trials.Trial(str(i), *numbers) for i, numbers in enumerate(stolen_and_spoiled)]
+def test_a_pair_is_taken_that_spoils_little_is_stolen_well_and_outlasts_fine_tuning(
+    stolen_kept_spoiled, taken
+):
+    tried = [trials.Trial(str(i), *numbers) for i, numbers in enumerate(stolen_kept_spoiled)]
     assert trials.best(tried) == str(taken)
 
 
