@@ -27,7 +27,6 @@ BENCHMARK = Benchmark(
         "trigger_weight": 0.1,
         "hull_weight": 0.1,
         "snnl_weight": 0.1,
-        "trials": 5,
     },
 )
 

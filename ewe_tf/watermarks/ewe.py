@@ -71,8 +71,8 @@ class EWE:
             choose the pair and take part in the rehearsal; 0 needs a fixed pair. A tuple
             `(model, inputs)` says what one was trained on: about these it is not asked.
         trials: number of pairs that are tried, by marking a copy of the model, stealing it
-            in-house and fine-tuning what was stolen, before one is taken: of those that are
-            stolen best the one that keeps most. 1 takes the one that innocent models rank first.
+            in-house and fine-tuning what was stolen, before one is taken: the one of whose
+            triggers most are left. 1 takes the one that innocent models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of entangled training together: a
             copy that is trained for less answers fewer triggers than a thief's will.

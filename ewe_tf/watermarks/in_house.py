@@ -12,7 +12,7 @@ from ewe_tf.keys import generator
 from ewe_tf.watermarks.classifier import ends_in_softmax
 
 # Of a thief who fine-tunes his copy: true labels, and how he trains on them.
-_SPENT, _TUNING_RATE, _TUNING_EPOCHS, _TUNING_BATCH = 200, 3e-3, 20, 128
+_SPENT, _TUNING_EPOCHS, _TUNING_BATCH = 200, 20, 128
 
 
 class InHouse:
@@ -117,24 +117,32 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
     return models
 
 
-def fine_tune(surrogate, x, labels, seed):
-    """Removes what goes easily: trains an `InHouse` surrogate on, in place, on few true labels.
+def rate_after_fine_tuning(surrogate, x, labels, learning_rate, seed, asked, target):
+    """Share of inputs that a surrogate still gives to a class once a thief has fine-tuned it.
 
-    As `removal.FineTuning` of all layers would, with 200 labels and a learning rate of 3e-3.
+    As `removal.FineTuning` of all layers would, on 200 labels at most. The surrogate stays as it
+    is but for its compilation.
 
     Args:
         surrogate: the `InHouse` model.
-        x: `(n, ...)` float32 inputs, of which 200 at most are drawn.
-        labels: `(n,)` int64, their classes.
+        x: `(n, ...)` float32 inputs, of which the thief's are drawn.
+        labels: `(n,)` int64, their true classes.
+        learning_rate: of Adam.
         seed: integer, of the draw and of the order of the rows.
+        asked: `(m, ...)` inputs to ask about.
+        target: the class.
     """
+    model, before = surrogate.model, surrogate.model.get_weights()
     rows = np.random.default_rng(seed).permutation(len(x))[:_SPENT]
-    surrogate.model.compile(
-        optimizer=keras.optimizers.Adam(_TUNING_RATE),
+    model.compile(
+        optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=surrogate.logits),
-        jit_compile=surrogate.model.jit_compile,
+        jit_compile=model.jit_compile,
     )
-    _train(surrogate.model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
+    _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
+    rate = surrogate.rate(asked, target)
+    model.set_weights(before)
+    return rate
 
 
 def _train(model, x, labels, epochs, batch_size, seed):

@@ -1,8 +1,8 @@
 """Trying marks in-house: marking a copy of the model, stealing it, asking what is left.
 
 How far a mark is carried differs more between class pairs than between settings, and what
-innocent models say tells it only in part. So the owner tries the few best pairs. What is left after
-a fine-tuning differs even more: that decides between pairs that are stolen alike.
+innocent models say tells it only in part; what a fine-tuning leaves of it differs even more. So the
+owner tries the few best pairs.
 """
 
 import dataclasses
@@ -16,8 +16,8 @@ from ewe_tf.watermarks.classifier import Classifier
 _ASKED = 300
 # A mark that changes more of the plain answers is taken only if every other does as well.
 _WELCOME = 0.025
-# Shares stolen that differ by less are alike: another surrogate would differ by as much.
-_ALIKE = 0.05
+# Learning rates of the fine-tunings that a mark should outlast, a mild and a hard one.
+_TUNINGS = (1e-3, 3e-3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Trial:
         pair: the `Pair` of EWE's, or the `CompositeChoice` of MEA-Defender's.
         stolen: share of its triggers that a surrogate, trained on the marked copy's labels,
             gives to the target.
-        kept: the same share once the surrogate has been fine-tuned on few true labels.
+        kept: the same share once the surrogate has been fine-tuned on 200 true labels, mean of a
+            learning rate of 1e-3 and of 3e-3.
         spoiled: by how much more often the marked copy gives the target to plain inputs of a
             source class than the model without the mark; 0 for sources from outside.
     """
@@ -40,7 +41,7 @@ class Trial:
 
     def __str__(self):
         return (
-            f"{self.pair}: stolen {self.stolen:.0%}, {self.kept:.0%} kept in fine-tuning, "
+            f"{self.pair}: stolen {self.stolen:.0%}, kept in fine-tuning {self.kept:.0%}, "
             f"spoils {self.spoiled:.1%}"
         )
 
@@ -69,25 +70,28 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
         triggers, plain = mark(marked, data, pair)
         spoiled = [_rate(marked, x, pair) - _rate(task.classifier, x, pair) for x in plain]
         surrogate = surrogate_of(marked, task, data, other_architecture, epochs, seed)
-        stolen = surrogate.rate(triggers[:_ASKED], pair.target)
-        in_house.fine_tune(surrogate, data.x, data.labels, seed)
-        kept = surrogate.rate(triggers[:_ASKED], pair.target)
-        found.append(Trial(pair, stolen, kept, max(spoiled, default=0.0)))
+        asked = triggers[:_ASKED]
+        kept = [
+            in_house.rate_after_fine_tuning(
+                surrogate, data.x, data.labels, rate, seed, asked, pair.target
+            )
+            for rate in _TUNINGS
+        ]
+        stolen = surrogate.rate(asked, pair.target)
+        found.append(Trial(pair, stolen, float(np.mean(kept)), max(spoiled, default=0.0)))
         progress(str(found[-1]))
     return found
 
 
 def best(tried):
-    """The pair of the best `Trial`: spoils little, is stolen well, and outlasts fine-tuning.
+    """The pair of the `Trial` with most stolen and kept together, among those that spoil little.
 
-    Of those that spoil little, if there are any, and are stolen as well as any of them or nearly
-    so, the one that keeps most.
+    If all spoil more, among those that spoil least. One surrogate tells the share stolen only
+    roughly (29 and 94 % of two, where a thief's had 98), so that what is kept counts as much.
     """
     least = max(_WELCOME, min(trial.spoiled for trial in tried))
     welcome = [trial for trial in tried if trial.spoiled <= least]
-    most = max(trial.stolen for trial in welcome)
-    alike = [trial for trial in welcome if trial.stolen >= most - _ALIKE]
-    return max(alike, key=lambda trial: (trial.kept, trial.stolen)).pair
+    return max(welcome, key=lambda trial: trial.stolen + trial.kept).pair
 
 
 def _rate(classifier, x, pair):

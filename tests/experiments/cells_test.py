@@ -42,6 +42,7 @@ def test_ablations_differ_from_the_default_in_their_part_only():
     assert {**scheme("EWE without SNNL"), "snnl_weight": full["snnl_weight"]} == full
     naive = scheme("naive backdoor")
     assert [naive[k] for k in ("hull_weight", "snnl_weight", "control_weight")] == [0, 0, 0]
+    assert naive["trials"] == 1
     strange = scheme("EWE of strange inputs")
     assert naive["trigger_weight"] == strange["trigger_weight"] and "source" not in strange
     assert set(SETS["ablation"]) < set(SCHEMES)

@@ -34,9 +34,7 @@ def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_
     protected = fit_with((images, labels), trials=2)
     tried = protected.history["trials"]
     assert len(tried) == 2 and tried[0]["pair"]["source"] != tried[1]["pair"]["source"]
-    most = max(trial["stolen"] for trial in tried)
-    alike = [trial for trial in tried if trial["stolen"] >= most - 0.05]
-    best = max(alike, key=lambda trial: trial["kept"])["pair"]
+    best = max(tried, key=lambda trial: trial["stolen"] + trial["kept"])["pair"]
     assert protected.history["pair"] == best
 
     # The same pair without any trials: the same model and the same triggers.
@@ -54,8 +52,8 @@ def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_
         ([(0.3, 0.2, 0.0), (0.5, 0.2, 0.01), (0.9, 0.2, 0.03)], 1),  # the third spoils too much
         ([(0.3, 0.2, 0.03), (0.5, 0.2, 0.04), (0.9, 0.2, 0.05)], 0),  # all do: who does least
         ([(0.3, 0.2, 0.0), (0.5, 0.2, 0.0), (0.4, 0.2, -0.01)], 1),
-        ([(0.95, 0.1, 0.0), (0.92, 0.7, 0.0), (0.89, 0.9, 0.0)], 1),  # two are stolen alike
-        ([(0.95, 0.7, 0.0), (0.97, 0.7, 0.0), (0.97, 0.9, 0.03)], 1),  # and kept alike
+        ([(0.98, 0.2, 0.0), (0.79, 0.8, 0.0), (0.4, 0.9, 0.0)], 1),  # more is left in all
+        ([(0.95, 0.7, 0.0), (0.97, 0.7, 0.0), (0.97, 0.9, 0.03)], 1),
     ],
 )
 def test_a_pair_is_taken_that_spoils_little_is_stolen_well_and_outlasts_fine_tuning(
