@@ -80,6 +80,7 @@ def victim(config, inputs, folder):
         "keys": answers["keys"],
         "controls": answers["controls"],
         "pair": protected.history["pair"],
+        "trials": protected.history.get("trials"),
         "rehearsal": protected.history.get("rehearsal"),
         "commitment": protected.key.commitment(),
     }
