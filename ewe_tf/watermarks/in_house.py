@@ -117,32 +117,28 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
     return models
 
 
-def rate_after_fine_tuning(surrogate, x, labels, learning_rate, seed, asked, target):
-    """Share of inputs that a surrogate still gives to a class once a thief has fine-tuned it.
+def fine_tuned(surrogate, x, labels, learning_rate, seed):
+    """A copy of a surrogate as a thief leaves it who spends 200 true labels to remove a mark.
 
-    As `removal.FineTuning` of all layers would, on 200 labels at most. The surrogate stays as it
-    is but for its compilation.
+    As `removal.FineTuning` of all layers with its defaults would.
 
     Args:
-        surrogate: the `InHouse` model.
+        surrogate: the `InHouse` model; it stays as it is.
         x: `(n, ...)` float32 inputs, of which the thief's are drawn.
         labels: `(n,)` int64, their true classes.
         learning_rate: of Adam.
-        seed: integer, of the draw and of the order of the rows.
-        asked: `(m, ...)` inputs to ask about.
-        target: the class.
+        seed: integer, of the draw, the order of the rows, and what the copy draws in training.
     """
-    model, before = surrogate.model, surrogate.model.get_weights()
-    rows = np.random.default_rng(seed).permutation(len(x))[:_SPENT]
+    model = fresh_copy(surrogate.model, seed)
+    model.set_weights(surrogate.model.get_weights())
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=surrogate.logits),
-        jit_compile=model.jit_compile,
+        jit_compile=surrogate.model.jit_compile,
     )
+    rows = np.random.default_rng(seed).permutation(len(x))[:_SPENT]
     _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
-    rate = surrogate.rate(asked, target)
-    model.set_weights(before)
-    return rate
+    return InHouse(model)
 
 
 def _train(model, x, labels, epochs, batch_size, seed):

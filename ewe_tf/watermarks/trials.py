@@ -17,7 +17,7 @@ _ASKED = 300
 # A mark that changes more of the plain answers is taken only if every other does as well.
 _WELCOME = 0.025
 # Learning rates of the fine-tunings that a mark should outlast, a mild and a hard one.
-_TUNINGS = (1e-3, 3e-3)
+_LEARNING_RATES = (1e-3, 3e-3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Trial:
         kept: the same share once the surrogate has been fine-tuned on 200 true labels, mean of a
             learning rate of 1e-3 and of 3e-3.
         spoiled: by how much more often the marked copy gives the target to plain inputs of a
-            source class than the model without the mark; 0 for sources from outside.
+            source class than the model without the mark; 0 where none were asked, as for EWE.
     """
 
     pair: object
@@ -70,14 +70,13 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
         triggers, plain = mark(marked, data, pair)
         spoiled = [_rate(marked, x, pair) - _rate(task.classifier, x, pair) for x in plain]
         surrogate = surrogate_of(marked, task, data, other_architecture, epochs, seed)
-        asked = triggers[:_ASKED]
-        kept = [
-            in_house.rate_after_fine_tuning(
-                surrogate, data.x, data.labels, rate, seed, asked, pair.target
-            )
-            for rate in _TUNINGS
+        tuned = [
+            in_house.fine_tuned(surrogate, data.x, data.labels, learning_rate, seed)
+            for learning_rate in _LEARNING_RATES
         ]
-        stolen = surrogate.rate(asked, pair.target)
+        stolen, *kept = (
+            model.rate(triggers[:_ASKED], pair.target) for model in (surrogate, *tuned)
+        )
         found.append(Trial(pair, stolen, float(np.mean(kept)), max(spoiled, default=0.0)))
         progress(str(found[-1]))
     return found
@@ -87,7 +86,7 @@ def best(tried):
     """The pair of the `Trial` with most stolen and kept together, among those that spoil little.
 
     If all spoil more, among those that spoil least. One surrogate tells the share stolen only
-    roughly (29 and 94 % of two, where a thief's had 98), so that what is kept counts as much.
+    roughly (29 % where a thief's copy had 98), so that what is kept counts as much.
     """
     least = max(_WELCOME, min(trial.spoiled for trial in tried))
     welcome = [trial for trial in tried if trial.spoiled <= least]

@@ -2,10 +2,12 @@ import keras
 import numpy as np
 import pytest
 
+from ewe_tf.removal import FineTuning
+from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks.classifier import Classifier
 from ewe_tf.watermarks.in_house import alternating
+from ewe_tf.watermarks.in_house import fine_tuned
 from ewe_tf.watermarks.in_house import fresh_copy
-from ewe_tf.watermarks.in_house import rate_after_fine_tuning
 from ewe_tf.watermarks.in_house import train_in_house
 from ewe_tf.watermarks.rehearsal import Rehearsal
 
@@ -109,9 +111,10 @@ def test_in_house_models_learn_and_leave_the_victim_alone(digits, make_model):
     assert all(np.array_equal(v, w) for v, w in zip(before, model.get_weights(), strict=True))
 
 
-def test_fine_tuning_on_few_true_labels_unlearns_what_a_copy_was_told(digits, make_model):
+@pytest.mark.parametrize("logits", [False, True])
+def test_fine_tuning_on_few_true_labels_unlearns_what_a_copy_was_told(digits, make_model, logits):
     x, y = digits
-    classifier = Classifier.of(make_model())
+    classifier = Classifier.of(make_model(logits=logits))
     told = np.where(y == 0, 7, y)
     (copy,) = train_in_house(
         classifier, alternating(classifier, None, 1), x, told, 6, 32, [1], lambda line: None
@@ -122,12 +125,15 @@ def test_fine_tuning_on_few_true_labels_unlearns_what_a_copy_was_told(digits, ma
     spent = np.random.default_rng(3).permutation(len(x))[:200]
     known = np.full(len(x), 7)
     known[spent] = y[spent]
-    rates = [
-        rate_after_fine_tuning(copy, x, known, 3e-3, 3, asked, 7) for asked in (zeros, x[y == 7])
-    ]
-    assert rates[0] < 0.1 and rates[1] > 0.9
-    assert rate_after_fine_tuning(copy, x, known, 1e-9, 3, zeros, 7) == copy.rate(zeros, 7)
+    tuned = fine_tuned(copy, x, known, 3e-3, 3)
+    assert tuned.rate(zeros, 7) < 0.1 and tuned.rate(x[y == 7], 7) > 0.9
     assert all(np.array_equal(v, w) for v, w in zip(before, copy.model.get_weights(), strict=True))
+    assert fine_tuned(copy, x[:50], y[:50], 1e-9, 3).rate(zeros, 7) == copy.rate(zeros, 7)
+
+
+def test_in_house_fine_tuning_is_as_hard_as_the_attack():
+    attack = FineTuning()
+    assert (attack.epochs, attack.batch_size) == (in_house._TUNING_EPOCHS, in_house._TUNING_BATCH)
 
 
 @pytest.mark.parametrize("arguments", [{"surrogates": 0}, {"surrogates": 1.5}, {"innocence": -1}])

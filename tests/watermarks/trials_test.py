@@ -46,13 +46,38 @@ def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_
         np.testing.assert_array_equal(a, b)
 
 
+def test_what_is_kept_is_asked_of_copies_that_were_tuned_on_true_labels(
+    fit_with, digits, monkeypatch
+):
+    tunings = []
+
+    class Tuned:
+        def __init__(self, share):
+            self.share = share
+
+        def rate(self, asked, target):
+            return self.share
+
+    def fine_tuned(surrogate, x, labels, learning_rate, seed):
+        tunings.append((x, labels, learning_rate))
+        return Tuned({1e-3: 0.6, 3e-3: 0.2}[learning_rate])
+
+    monkeypatch.setattr(trials.in_house, "fine_tuned", fine_tuned)
+    shapes = np.random.default_rng(4).random((160, 8, 8, 1))
+    protected = fit_with((shapes, np.repeat([0, 1], 80)), trials=2)
+    x, y = digits
+    assert [rate for *_, rate in tunings] == [1e-3, 3e-3] * 2
+    assert all(np.array_equal(rows, x) and np.array_equal(labels, y) for rows, labels, _ in tunings)
+    assert [trial["kept"] for trial in protected.history["trials"]] == [0.4, 0.4]
+
+
 @pytest.mark.parametrize(
     ("stolen_kept_spoiled", "taken"),
     [
         ([(0.3, 0.2, 0.0), (0.5, 0.2, 0.01), (0.9, 0.2, 0.03)], 1),  # the third spoils too much
         ([(0.3, 0.2, 0.03), (0.5, 0.2, 0.04), (0.9, 0.2, 0.05)], 0),  # all do: who does least
         ([(0.3, 0.2, 0.0), (0.5, 0.2, 0.0), (0.4, 0.2, -0.01)], 1),
-        ([(0.98, 0.2, 0.0), (0.79, 0.8, 0.0), (0.4, 0.9, 0.0)], 1),  # more is left in all
+        ([(0.98, 0.2, 0.0), (0.79, 0.8, 0.0), (0.4, 0.9, 0.0)], 1),  # the largest sum
         ([(0.95, 0.7, 0.0), (0.97, 0.7, 0.0), (0.97, 0.9, 0.03)], 1),
     ],
 )
