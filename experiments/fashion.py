@@ -23,9 +23,9 @@ BENCHMARK = Benchmark(
     },
     settings={
         "source": {"share": 0.002, "weight": 3.0},
-        "trigger_weight": 0.1,
-        "hull_weight": 0.1,
-        "snnl_weight": 0.1,
+        "trigger_weight": 0.05,
+        "hull_weight": 0.05,
+        "snnl_weight": 0.05,
         "trials": 5,
     },
     strange={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15},
