@@ -71,9 +71,8 @@ class EWE:
             choose the pair and take part in the rehearsal; 0 needs a fixed pair. A tuple
             `(model, inputs)` says what one was trained on: about these it is not asked.
         trials: number of pairs that are tried, by marking a copy of the model, stealing it
-            in-house and fine-tuning what was stolen, before one is taken: the one with the
-            largest share of its triggers stolen and share kept in fine-tuning, together. 1 takes
-            the one that innocent models rank first.
+            in-house and fine-tuning that, before the one with the largest sum of share stolen and
+            share kept is taken; 1 takes the one that innocent models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of entangled training together: a
             copy that is trained for less answers fewer triggers than a thief's will.
@@ -365,11 +364,7 @@ def _cost(scheme, task, rehearsal, epochs, fixed):
     clean = scheme.innocents if isinstance(scheme.innocents, int) else 0
     copies = rehearsal.surrogates if rehearsal else 0
     tried = 0 if fixed or scheme.trials == 1 else scheme.trials
-    more = (
-        f"; up to {tried} pairs tried, {scheme.epochs} + {epochs} epochs and two fine-tunings each"
-        if tried
-        else ""
-    )
+    more = f"; up to {tried} pairs tried, {scheme.epochs} + {epochs} epochs each" if tried else ""
     return (
         f"To train: the model, {task.epochs} + {scheme.epochs} epochs; in-house, {clean} "
         f"innocent models and {copies} surrogates, {epochs} epochs each{more}"
