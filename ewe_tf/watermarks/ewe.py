@@ -70,9 +70,8 @@ class EWE:
         innocents: number of in-house models without a mark, or a sequence of such models. They
             choose the pair and take part in the rehearsal; 0 needs a fixed pair. A tuple
             `(model, inputs)` says what one was trained on: about these it is not asked.
-        trials: number of pairs that are tried, by marking a copy of the model, stealing it
-            in-house and fine-tuning that, before the one with the largest sum of share stolen and
-            share kept is taken; 1 takes the one that innocent models rank first.
+        trials: number of pairs that are marked, stolen and fine-tuned in-house; the one with most
+            stolen and kept is taken. 1 takes the one that innocent models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of entangled training together: a
             copy that is trained for less answers fewer triggers than a thief's will.
