@@ -85,6 +85,13 @@ def fresh_copy(model, seed):
     return copy
 
 
+def trained_copy(model, seed):
+    """A `fresh_copy` with the model's own weights; `seed` is of what it draws in training."""
+    copy = fresh_copy(model, seed)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def _is_fixed(layer):
     learns_averages = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
     return not layer.trainable_weights and not learns_averages
@@ -129,8 +136,7 @@ def fine_tuned(surrogate, x, labels, learning_rate, seed):
         learning_rate: of Adam.
         seed: integer, of the draw, the order of the rows, and what the copy draws in training.
     """
-    model = fresh_copy(surrogate.model, seed)
-    model.set_weights(surrogate.model.get_weights())
+    model = trained_copy(surrogate.model, seed)
     model.compile(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=surrogate.logits),

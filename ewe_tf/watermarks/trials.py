@@ -106,8 +106,7 @@ def unmarked_copy(classifier, seed):
     """
     model = classifier.model
     with model.distribute_strategy.scope():
-        copy = in_house.fresh_copy(model, seed)
-        copy.set_weights(model.get_weights())
+        copy = in_house.trained_copy(model, seed)
         in_house.compile_like(classifier, copy, classifier.logits)
     return Classifier.of(copy)
 
