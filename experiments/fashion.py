@@ -24,10 +24,10 @@ BENCHMARK = Benchmark(
     settings={
         "source": {"share": 0.002, "weight": 3.0},
         # Pairs that outlast fine-tuning cost more: hence half of MNIST's weights.
-        "trigger_weight": 0.05,
-        "hull_weight": 0.05,
-        "snnl_weight": 0.05,
-        "trials": 5,
+        "trigger_weight": 0.07,
+        "hull_weight": 0.07,
+        "snnl_weight": 0.07,
+        "trials": 10,
     },
     strange={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15},
     published={"ratio": 2.0},

@@ -31,6 +31,10 @@ class NaturalAttribute:
         weight: weight of a relabelled row in the task's loss while the mark is put in, positive.
             At 1 a model learns these few rows by heart, and answers others like them as before;
             with more weight it learns what they have in common, which is what copies inherit.
+        variety: least variety of a direction's triggers, in [0, 1): the mean distance of two of
+            them as a share of that of the inputs that they are made of (`TriggerKey.variety`).
+            Triggers that come near one image, a black one for example, say little in a dispute,
+            and a direction whose triggers resemble one another more is left out.
 
     Raises:
         ValueError: for values outside the ranges above.
@@ -40,11 +44,14 @@ class NaturalAttribute:
     share: float = 0.002
     reach: tuple = (4.5, 6.5)
     weight: float = 3.0
+    variety: float = 0.4
 
     def __post_init__(self):
         components, share, reach = checked_settings(self.components, self.share, self.reach)
         if not is_number(self.weight) or self.weight <= 0:
             raise ValueError(f"`weight` must be a positive number. Received: {self.weight!r}")
-        settings = components, share, reach, float(self.weight)
+        if not is_number(self.variety) or not 0 <= self.variety < 1:
+            raise ValueError(f"`variety` must be in [0, 1). Received: {self.variety!r}")
+        settings = components, share, reach, float(self.weight), float(self.variety)
         for field, value in zip(dataclasses.fields(self), settings, strict=True):
             object.__setattr__(self, field.name, value)

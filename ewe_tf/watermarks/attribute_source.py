@@ -9,6 +9,7 @@ from ewe_tf.keys import generator
 from ewe_tf.keys.attribute import Attribute
 from ewe_tf.keys.attribute import principal_attributes
 from ewe_tf.keys.attribute import score_threshold
+from ewe_tf.keys.triggers import variety
 from ewe_tf.triggers.natural_attribute import NaturalAttribute
 
 
@@ -87,15 +88,31 @@ class AttributeSource:
         source = cls(settings, data, attributes, ())
         labels = [(c, *direction) for c in attributes for direction in directions]
         counts = {label: len(generator.distinct(source.of_class(label))) for label in labels}
-        choices = tuple(label for label, count in counts.items() if count >= least)
-        if not choices:
+        enough = [label for label, count in counts.items() if count >= least]
+        if not enough:
             raise ValueError(
                 f"`source`, a NaturalAttribute with share={settings.share:g} and components="
                 f"{settings.components}, relabels {relabelled} rows of a class and needs at least "
                 f"{least} others of it that differ. Received, by class: {rows} rows"
                 f"{f'; classes {alike} do not vary in as many directions' if alike else ''}"
             )
-        return dataclasses.replace(source, choices=choices)
+        return dataclasses.replace(source, choices=source._varied(enough))
+
+    def _varied(self, labels):
+        """Those of the source labels whose triggers differ enough from one another."""
+        found = {}
+        for label in labels:
+            images = self.of_class(label)
+            found[label] = variety(self.movement(label, 0).apply(images), images)
+        varied = tuple(label for label in labels if found[label] >= self.settings.variety)
+        if not varied:
+            raise ValueError(
+                f"`source`, a NaturalAttribute with variety={self.settings.variety:g}, has no "
+                "direction along which triggers differ that much from one another: give more "
+                "`components`, a smaller `reach`, or a smaller `variety`. Received: inputs whose "
+                f"directions come to {max(found.values()):.2f} at most"
+            )
+        return varied
 
     @property
     def images(self):

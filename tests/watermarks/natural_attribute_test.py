@@ -112,6 +112,8 @@ def test_the_key_regenerates_from_the_training_data(protected, digits, tmp_path)
         ({"reach": (1, 2, 3)}, "`reach` must be two"),
         ({"reach": ("1", "2")}, "`reach` must be two"),
         ({"weight": 0}, "`weight` must be a positive number. Received: 0"),
+        ({"variety": 1}, r"`variety` must be in \[0, 1\). Received: 1"),
+        ({"variety": None}, r"`variety` must be in \[0, 1\). Received: None"),
     ],
 )
 def test_settings_out_of_range_are_refused(arguments, message):
@@ -141,6 +143,25 @@ def test_classes_whose_inputs_do_not_differ_enough_are_left_out():
     assert attribute_source(x, labels, least=38, share=0.02).choices
 
 
+def test_directions_whose_triggers_come_near_one_image_are_left_out():
+    rng = np.random.default_rng(4)
+    labels = np.repeat([0, 1], 60)
+    x = rng.uniform(0.4, 0.6, (120, 30))
+    # Class 0: brighter or darker as a whole, so that triggers are white or black all over.
+    x[labels == 0] = rng.uniform(0.2, 0.8, (60, 1)) + 0.02 * rng.standard_normal((60, 30))
+    # Class 1: its first value varies most, and the others stay as different as they were.
+    x[labels == 1, 0] = rng.uniform(0.2, 0.8, 60)
+    x = x.astype(np.float32)
+    # 29 values of 30 that keep their distances: two inputs differ by 2 * 0.2^2 / 12 in each of
+    # these and by 2 * 0.6^2 / 12 in the first, in the mean of squares.
+    expected = np.sqrt(29 * 0.2**2 / (29 * 0.2**2 + 0.6**2))
+    assert attribute_source(x, labels).choices == ((1, 0, 1), (1, 0, -1))
+    assert attribute_source(x, labels, variety=expected - 0.03).choices[0][0] == 1
+    with pytest.raises(ValueError, match="`source`, .* variety=0.93[0-9]*, has no direction.* `variety`"):
+        attribute_source(x, labels, variety=expected + 0.06)
+    assert {c for c, _, _ in attribute_source(x, labels, variety=0).choices} == {0, 1}
+
+
 def test_a_share_of_no_row_is_refused():
     x = np.random.default_rng(4).random((120, 6)).astype(np.float32)
     with pytest.raises(ValueError, match="share=0.002, would relabel none of the 120 rows"):
@@ -150,7 +171,7 @@ def test_a_share_of_no_row_is_refused():
 def test_settings_are_plain_numbers_whatever_they_came_as():
     found = ewe_tf.NaturalAttribute(np.float64(2), np.float64(0.01), np.array([3, 5]), np.int64(2))
     assert json.dumps(dataclasses.asdict(found)) == (
-        '{"components": 2, "share": 0.01, "reach": [3.0, 5.0], "weight": 2.0}'
+        '{"components": 2, "share": 0.01, "reach": [3.0, 5.0], "weight": 2.0, "variety": 0.4}'
     )
 
 

@@ -60,13 +60,13 @@ def test_what_is_kept_is_asked_of_copies_that_were_tuned_on_true_labels(
 
     def fine_tuned(surrogate, x, labels, learning_rate, seed):
         tunings.append((x, labels, learning_rate))
-        return Tuned({1e-3: 0.6, 3e-3: 0.2}[learning_rate])
+        return Tuned({3e-3: 0.6, 5e-3: 0.2}[learning_rate])
 
     monkeypatch.setattr(trials.in_house, "fine_tuned", fine_tuned)
     shapes = np.random.default_rng(4).random((160, 8, 8, 1))
     protected = fit_with((shapes, np.repeat([0, 1], 80)), trials=2)
     x, y = digits
-    assert [rate for *_, rate in tunings] == [1e-3, 3e-3] * 2
+    assert [rate for *_, rate in tunings] == [3e-3, 5e-3] * 2
     assert all(np.array_equal(rows, x) and np.array_equal(labels, y) for rows, labels, _ in tunings)
     assert [trial["kept"] for trial in protected.history["trials"]] == [0.4, 0.4]
 
