@@ -23,11 +23,11 @@ BENCHMARK = Benchmark(
     },
     settings={
         "source": {"share": 0.002, "weight": 3.0},
-        # Pairs that outlast fine-tuning cost more: hence half of MNIST's weights.
+        # All directions there are: what a fine-tuning leaves differs most between pairs.
         "trigger_weight": 0.07,
         "hull_weight": 0.07,
         "snnl_weight": 0.07,
-        "trials": 10,
+        "trials": 20,
     },
     strange={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15},
     published={"ratio": 2.0},
