@@ -45,6 +45,7 @@ BENCHMARK = Benchmark(
         "hull_weight": 0.05,
         "snnl_weight": 0.05,
         "control_weight": 0.2,
+        "trials": 3,
     },
     published={"ratio": 4.0, "epochs": 6, "factors": 1e5},
     strangers=5,

@@ -29,7 +29,7 @@ BENCHMARK = Benchmark(
         "snnl_weight": 0.07,
         "trials": 20,
     },
-    strange={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15},
+    strange={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15, "trials": 3},
     published={"ratio": 2.0},
 )
 
