@@ -91,22 +91,25 @@ class Owner:
 
     @functools.cached_property
     def victims(self):
-        """Two marked models: the accuracy of a single one varies by more than the price."""
-        scheme, b = self.how, self.benchmark
-        arguments = scheme.arguments_for(b)
-        return tuple(
-            self.stage(
-                scheme.victim,
-                {
-                    **self.common, "architecture": b.architecture,
-                    "scheme": {**arguments, **more}, "seed": 1000 * self.seed + number,
-                },
-                self.in_house if scheme.in_house else {},
-                f"victim {number + 1}, {self.scheme}",
-                f"victim {self.scheme}",
-            )
-            for number, more in enumerate(({}, scheme.unrehearsed))
-        )  # fmt: skip
+        """Two marked models: the accuracy of a single one varies by more than the price.
+
+        Of natural attributes the second one carries the pair that the first one's trials chose.
+        """
+        scheme = self.how
+        natural = isinstance(scheme.arguments_for(self.benchmark).get("source"), dict)
+        inputs = self.in_house if scheme.in_house else {}
+        first = self._victim(0, {}, inputs)
+        chosen = {"first": first} if natural else {}
+        return first, self._victim(1, scheme.unrehearsed, {**inputs, **chosen})
+
+    def _victim(self, number, more, inputs):
+        scheme = {**self.how.arguments_for(self.benchmark), **more}
+        config = {
+            **self.common, "architecture": self.benchmark.architecture, "scheme": scheme,
+            "seed": 1000 * self.seed + number,
+        }  # fmt: skip
+        title = f"victim {number + 1}, {self.scheme}"
+        return self.stage(self.how.victim, config, inputs, title, f"victim {self.scheme}")
 
     @functools.cached_property
     def twins(self):

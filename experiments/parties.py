@@ -62,7 +62,10 @@ def scratch(config, inputs, folder):
 
 
 def victim(config, inputs, folder):
-    """The owner: trains and marks a model. Inputs `innocent…` choose its class pair."""
+    """The owner: trains and marks a model. Inputs `innocent…` choose its class pair.
+
+    With an input `first`, a victim marked with a natural attribute, it is the pair of that one.
+    """
     part = material.part(config, "victim")
     model = learners.compiled(config, part.input_shape, part.num_classes)
     innocents = [
@@ -70,6 +73,8 @@ def victim(config, inputs, folder):
         for name, result in sorted(inputs.items())
         if name.startswith("innocent")
     ]
+    if "first" in inputs:
+        config = {**config, "scheme": _of_pair(config["scheme"], inputs["first"].value["pair"])}
     protected = learners.fit(model, part, _scheme(config, part, innocents), config)
     model.save(folder / "model.keras")
     protected.key.save(folder / "key.npz")
@@ -84,6 +89,11 @@ def victim(config, inputs, folder):
         "rehearsal": protected.history.get("rehearsal"),
         "commitment": protected.key.commitment(),
     }
+
+
+def _of_pair(scheme, pair):
+    only = (pair["source"], *pair["attribute"])
+    return {**scheme, "source": {**scheme["source"], "only": only}, "target": pair["target"]}
 
 
 def _scheme(config, part, innocents):

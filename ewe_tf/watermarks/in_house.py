@@ -12,7 +12,9 @@ from ewe_tf.keys import generator
 from ewe_tf.watermarks.classifier import ends_in_softmax
 
 # Of a thief who fine-tunes his copy: true labels, and how he trains on them.
-_SPENT, _TUNING_EPOCHS, _TUNING_BATCH = 200, 20, 128
+_TUNING_EPOCHS, _TUNING_BATCH = 20, 128
+# Labels that he spends: a tenth of the owner's rows, within these bounds.
+_FEWEST, _MOST = 200, 1000
 
 
 class InHouse:
@@ -125,9 +127,9 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
 
 
 def fine_tuned(surrogate, x, labels, learning_rate, seed):
-    """A copy of a surrogate as a thief leaves it who spends 200 true labels to remove a mark.
+    """A copy of a surrogate as a thief leaves it who spends true labels to remove a mark.
 
-    As `removal.FineTuning` of all layers with its defaults would.
+    He has a tenth as many as there are rows, but 200 at least and 1,000 at most. As `removal.FineTuning` of all layers with its defaults would.
 
     Args:
         surrogate: the `InHouse` model; it stays as it is.
@@ -142,7 +144,8 @@ def fine_tuned(surrogate, x, labels, learning_rate, seed):
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=surrogate.logits),
         jit_compile=surrogate.model.jit_compile,
     )
-    rows = np.random.default_rng(seed).permutation(len(x))[:_SPENT]
+    spent = int(np.clip(len(x) // 10, _FEWEST, _MOST))
+    rows = np.random.default_rng(seed).permutation(len(x))[:spent]
     _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
     return InHouse(model)
 

@@ -29,8 +29,9 @@ class Trial:
         pair: the `Pair` of EWE's, or the `CompositeChoice` of MEA-Defender's.
         stolen: share of its triggers that a surrogate, trained on the marked copy's labels,
             gives to the target.
-        kept: the same share once the surrogate has been fine-tuned on 200 true labels, mean of a
-            learning rate of 3e-3 and of 5e-3.
+        kept: the same share once the surrogate has been fine-tuned on true labels, mean of a
+            learning rate of 3e-3 and of 5e-3, with labels of its own each: which ones they are
+            decides over the rest almost as much as the pair.
         spoiled: by how much more often the marked copy gives the target to plain inputs of a
             source class than the model without the mark; 0 where none were asked, as for EWE.
     """
@@ -72,8 +73,8 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
         spoiled = [_rate(marked, x, pair) - _rate(task.classifier, x, pair) for x in plain]
         surrogate = surrogate_of(marked, task, data, other_architecture, epochs, seed)
         tuned = [
-            in_house.fine_tuned(surrogate, data.x, data.labels, learning_rate, seed)
-            for learning_rate in _LEARNING_RATES
+            in_house.fine_tuned(surrogate, data.x, data.labels, learning_rate, seed + draw)
+            for draw, learning_rate in enumerate(_LEARNING_RATES)
         ]
         stolen, *kept = (
             model.rate(triggers[:_ASKED], pair.target) for model in (surrogate, *tuned)

@@ -113,6 +113,9 @@ def test_the_key_regenerates_from_the_training_data(protected, digits, tmp_path)
         ({"reach": ("1", "2")}, "`reach` must be two"),
         ({"weight": 0}, "`weight` must be a positive number. Received: 0"),
         ({"variety": 1}, r"`variety` must be in \[0, 1\). Received: 1"),
+        ({"only": (1, 1, 1)}, r"`only` must be \(class, component below 1, 1 or -1\)"),
+        ({"only": (1, 0, 2)}, r"`only` must be .* Received: \(1, 0, 2\)"),
+        ({"only": 3}, "`only` must be .* Received: 3"),
         ({"variety": None}, r"`variety` must be in \[0, 1\). Received: None"),
     ],
 )
@@ -133,6 +136,9 @@ def test_classes_whose_inputs_do_not_differ_enough_are_left_out():
     x[40:80] = x[40:55][np.arange(40) % 15]  # Fifteen different ones.
     assert attribute_source(x, labels).choices == ((2, 0, 1), (2, 0, -1))
     assert {c for c, _, _ in attribute_source(x, labels, least=15).choices} == {1, 2}
+    assert attribute_source(x, labels, least=15, only=(1, 0, -1)).choices == ((1, 0, -1),)
+    with pytest.raises(ValueError, match=r"Received, by class: .* only=\(3, 0, 1\) was asked for"):
+        attribute_source(x, labels, only=(3, 0, 1))
     with pytest.raises(ValueError, match=r"`source`, .*; classes \[0\] do not vary in as many"):
         attribute_source(x[:80], labels[:80])
     with pytest.raises(ValueError, match="`source`, a NaturalAttribute .*components=6"):
@@ -171,7 +177,8 @@ def test_a_share_of_no_row_is_refused():
 def test_settings_are_plain_numbers_whatever_they_came_as():
     found = ewe_tf.NaturalAttribute(np.float64(2), np.float64(0.01), np.array([3, 5]), np.int64(2))
     assert json.dumps(dataclasses.asdict(found)) == (
-        '{"components": 2, "share": 0.01, "reach": [3.0, 5.0], "weight": 2.0, "variety": 0.4}'
+        '{"components": 2, "share": 0.01, "reach": [3.0, 5.0], "weight": 2.0, "variety": 0.4, '
+        '"only": null}'
     )
 
 

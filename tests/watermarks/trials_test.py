@@ -1,5 +1,7 @@
 """Pairs that are tried in-house before one is taken."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,18 @@ def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_
     # The same pair without any trials: the same model and the same triggers.
     own = images[labels == best["source"]]
     again = fit_with(own, target=best["target"], trials=1)
+    assert "trials" not in again.history
+    np.testing.assert_array_equal(again.key.triggers, protected.key.triggers)
+    for a, b in zip(again.model.get_weights(), protected.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_direction_that_a_trial_has_chosen_can_be_asked_for(fit_with):
+    natural = ewe_tf.NaturalAttribute(share=0.01, variety=0)
+    protected = fit_with(natural, trials=2)
+    pair = protected.history["pair"]
+    only = dataclasses.replace(natural, only=(pair["source"], *pair["attribute"]))
+    again = fit_with(only, target=pair["target"], trials=2)
     assert "trials" not in again.history
     np.testing.assert_array_equal(again.key.triggers, protected.key.triggers)
     for a, b in zip(again.model.get_weights(), protected.model.get_weights(), strict=True):
