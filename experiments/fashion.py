@@ -27,7 +27,7 @@ BENCHMARK = Benchmark(
         "trigger_weight": 0.07,
         "hull_weight": 0.07,
         "snnl_weight": 0.07,
-        "trials": 10,
+        "trials": 12,
     },
     strange={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15, "trials": 3},
     published={"ratio": 2.0},
