@@ -23,7 +23,7 @@ BENCHMARK = Benchmark(
     },
     settings={
         "source": {"share": 0.002, "weight": 3.0},
-        # All directions there are: what a fine-tuning leaves differs most between pairs.
+        # Many: what a fine-tuning leaves differs more between pairs than between settings.
         "trigger_weight": 0.07,
         "hull_weight": 0.07,
         "snnl_weight": 0.07,

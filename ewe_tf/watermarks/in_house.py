@@ -129,7 +129,8 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
 def fine_tuned(surrogate, x, labels, learning_rate, seed):
     """A copy of a surrogate as a thief leaves it who spends true labels to remove a mark.
 
-    He has a tenth as many as there are rows, but 200 at least and 1,000 at most. As `removal.FineTuning` of all layers with its defaults would.
+    He has a tenth as many as there are rows, but 200 at least and 1,000 at most, and does as
+    `removal.FineTuning` of all layers with its defaults would.
 
     Args:
         surrogate: the `InHouse` model; it stays as it is.

@@ -3,6 +3,7 @@
 import pytest
 
 from experiments import extractions
+from experiments import parties
 from experiments import removals
 from experiments.cells import Cell
 from experiments.cells import Owner
@@ -31,6 +32,18 @@ def test_the_thief_never_sees_the_victims_rows_nor_the_judge_the_owners_models(s
     cell = Cell(owner, "soft", "finetune")
     assert [s.function.__name__ for s in (cell.copy, cell.suspect)] == ["stolen", "removed"]
     assert cell.copy.inputs == {"victim": owner.victims[0]}
+
+
+def test_the_price_is_that_of_one_pair():
+    first, second = Owner(BENCHMARK, "EWE", 0).victims
+    assert second.inputs == {**first.inputs, "first": first}
+    pair = {"source": 8, "target": 2, "null_rate": 0.0, "attribute": [0, -1]}
+    arguments = parties._of_pair(second.config["scheme"], pair)
+    scheme = parties._scheme({"scheme": arguments}, None, 6)
+    assert scheme.source.only == (8, 0, -1) and scheme.target == 2 and not scheme.rehearsal
+    # Of strange inputs each victim chooses for itself.
+    first, second = Owner(BENCHMARK, "EWE of strange inputs", 0).victims
+    assert second.inputs == first.inputs
 
 
 def test_ablations_differ_from_the_default_in_their_part_only():
