@@ -39,7 +39,7 @@ def test_the_price_is_that_of_one_pair():
     assert second.inputs == {**first.inputs, "first": first}
     pair = {"source": 8, "target": 2, "null_rate": 0.0, "attribute": [0, -1]}
     arguments = parties._of_pair(second.config["scheme"], pair)
-    scheme = parties._scheme({"scheme": arguments}, None, 6)
+    scheme = parties._scheme({**second.config, "scheme": arguments}, None, 6)
     assert scheme.source.only == (8, 0, -1) and scheme.target == 2 and not scheme.rehearsal
     # Of strange inputs each victim chooses for itself.
     first, second = Owner(BENCHMARK, "EWE of strange inputs", 0).victims
