@@ -29,7 +29,8 @@ def calibrate(key, innocent_models, *, names=None, families=None):
     Args:
         key: a `TriggerKey`.
         innocent_models: a sequence of models, of any kind that `ewe_tf.Oracle` takes. Where
-            they answer with probabilities, the target's rank in them is stored as well.
+            they answer with probabilities, the target's rank in them is stored as well, and if
+            none ranks it higher in triggers than in controls, verdicts test it.
         names: one name for each, for the record; `None` numbers them.
         families: one label for each: fine-tuned, pruned or distilled copies of one model are
             one family with it, and count as one model. `None`: all are independent.
@@ -129,16 +130,19 @@ def family_ranks(key, part):
     """Mean and deviation of the target's rank in each family's best-ranking member.
 
     Returns:
-        List of pairs, one for each family; empty if some innocent model gave labels only, or
-        without calibration.
+        List of pairs, one for each family. Empty without calibration, if some innocent model gave
+        labels only, or if one ranks the target higher in the triggers than in their controls:
+        controls are then no safeguard, and the tails of innocent models' ranks, which are heavy,
+        would decide alone.
     """
     best = {}
     for record in (key.calibration or {}).get("innocents", ()):
-        ranks = (record.get("ranks") or {}).get(part)
-        if ranks is None:
+        ranks = record.get("ranks") or {}
+        found, controls = ranks.get(part), ranks.get("controls")
+        if found is None or controls is None or found[0] > controls[0]:
             return []
         family = record.get("family", record["name"])
-        best[family] = max(best.get(family, (-1.0, 0.0)), tuple(ranks))
+        best[family] = max(best.get(family, (-1.0, 0.0)), tuple(found))
     return list(best.values())
 
 
@@ -155,8 +159,8 @@ def _record(key, model):
             found = target_rank(answers, labels)
             ranks[part] = [round(float(found.mean()), 6), round(float(found.std()), 6)]
     record["outcomes"] = {part: outcomes[part] for part in ("keys", "held_out")}
-    complete = oracle.answers == "probabilities" and {"keys", "held_out"} <= set(ranks)
-    record["ranks"] = {p: ranks[p] for p in ("keys", "held_out")} if complete else None
+    complete = oracle.answers == "probabilities" and set(ranks) == set(_MATERIAL)
+    record["ranks"] = ranks if complete else None
     return record
 
 

@@ -32,7 +32,9 @@ def rank_p_values(trigger_ranks, control_ranks, innocent_means, innocent_deviati
     .33 to .40 with two of twenty at .50 and .52), so that few of them flatter the first p-value:
     .003 with five became .02 with twenty for one fine-tuned copy. It leans on their kind: over
     260 innocent pairs of the MNIST and Fashion-MNIST benchmarks, calibrated without one of the
-    three architectures, it was below 0.05 in 9.6 %, below 0.01 in 0.4 % and never below 1e-3.
+    three architectures, it was below 0.05 in 9.6 %, below 0.01 in 0.4 % and never below 1e-3. Of
+    56 pairs with a key whose triggers innocent models rank higher than its controls 7 were
+    below 0.01, and one was accused: with such keys ranks are not tested (`family_ranks`).
     """
     n = len(trigger_ranks)
     innocents = np.array([_shrunk(mean, n) for mean in innocent_means])

@@ -47,9 +47,10 @@ def verify(
 
     A suspect that is given as an `Oracle` with `answers="probabilities"`, and a key that is
     calibrated with at least three independent models that gave probabilities, add a second test:
-    of the target's rank in the answers, against innocent models and against the controls. Each
-    of the two tests then has half of `alpha`, `p = 2 min(p of labels, p of ranks)`, and the rank
-    is looked at once, when all planned triggers are through without evidence.
+    of the target's rank in the answers, against innocent models and against the controls (unless
+    an innocent model itself ranks the target higher in triggers than in controls). Each of the
+    two tests then has half of `alpha`, `p = 2 min(p of labels, p of ranks)`, and the rank is
+    looked at once, when all planned triggers are through without evidence.
 
     Whatever the suspect does, there is a verdict: rows without a usable answer count against the
     owner, and where they could have decided, or the suspect fails or stays silent, it is "could

@@ -68,7 +68,8 @@ def test_bundles_of_failures_and_of_innocents_check_too(key, suspect, ranking, t
 
 
 def test_answers_with_probabilities_are_kept(make_key, ranking, tmp_path):
-    key = calibrate(make_key(30), [ranking(r, seed=i) for i, r in enumerate((1.0, 2.0, 3.0))])
+    innocents = [ranking(r, r + 1, seed=i) for i, r in enumerate((1.0, 2.0, 3.0))]
+    key = calibrate(make_key(30), innocents)
     verdict = ewe_tf.verify(key, ewe_tf.Oracle(ranking(6.0)), bundle=tmp_path / "b.zip")
     found = check_bundle(tmp_path / "b.zip")
     assert found.holds and found.verdict == verdict and "innocent ranks" in verdict.p_values

@@ -8,7 +8,7 @@ from ewe_tf.verification.rank_tests import rank_p_values
 
 @pytest.fixture
 def key(make_key, ranking):
-    innocents = [ranking(r, seed=10 + i) for i, r in enumerate(np.linspace(1.0, 3.0, 20))]
+    innocents = [ranking(r, r + 1, seed=10 + i) for i, r in enumerate(np.linspace(1.0, 3.0, 20))]
     return calibrate(make_key(), innocents)
 
 
@@ -34,6 +34,16 @@ def test_an_innocent_with_soft_answers_is_not_accused(key, ranking):
 
 def test_a_suspect_that_ranks_controls_as_high_is_not_accused(key, ranking):
     assert asked(key, ranking(6.8, 7.6)).decision == "no evidence"
+
+
+@pytest.mark.parametrize("part", ["keys", "held_out"])
+def test_ranks_are_not_tested_where_an_innocent_model_ranks_controls_lower(make_key, ranking, part):
+    # Nineteen lower in triggers than in controls, one the other way round.
+    ranks = [(r, r + 1) for r in np.linspace(1.0, 3.0, 19)] + [(3.0, 2.0)]
+    key = calibrate(make_key(), [ranking(*r, seed=10 + i) for i, r in enumerate(ranks)])
+    verdict = asked(key, ranking(6.8), triggers=part)
+    assert verdict.decision == "no evidence"
+    assert set(verdict.p_values) == {"null rate", "controls"}
 
 
 def test_early_evidence_is_paid_with_half_of_the_level(key, ranking):
