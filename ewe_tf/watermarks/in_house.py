@@ -15,6 +15,9 @@ from ewe_tf.watermarks.classifier import ends_in_softmax
 _TUNING_EPOCHS, _TUNING_BATCH = 20, 128
 # Labels that he spends: a tenth of the owner's rows, within these bounds.
 _FEWEST, _MOST = 200, 1000
+# Learning rates of the fine-tunings that a mark should outlast: hard ones, as most marks outlast
+# a mild one.
+TUNING_RATES = (3e-3, 5e-3)
 
 
 class InHouse:
@@ -29,6 +32,12 @@ class InHouse:
         self.model = model
         self.logits = not ends_in_softmax(model)
         self._seen = frozenset(map(generator.digest, seen))
+
+    def further_trained(self, model):
+        """An `InHouse` of a further trained copy of the model, which knows the same inputs."""
+        copy = InHouse(model)
+        copy._seen = self._seen
+        return copy
 
     def has_seen(self, x):
         """Whether it was trained on inputs `(n, ...)` float32, as far as is known: `(n,)` bool."""
@@ -148,7 +157,25 @@ def fine_tuned(surrogate, x, labels, learning_rate, seed):
     spent = int(np.clip(len(x) // 10, _FEWEST, _MOST))
     rows = np.random.default_rng(seed).permutation(len(x))[:spent]
     _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
-    return InHouse(model)
+    return surrogate.further_trained(model)
+
+
+def all_fine_tuned(models, x, labels, seed):
+    """Every model as `fine_tuned` at each of the `TUNING_RATES`, with labels of its own each.
+
+    Args:
+        models: list of `InHouse` models; they stay as they are.
+        x, labels: as in `fine_tuned`.
+        seed: integer.
+
+    Returns:
+        List of `InHouse` models, those of the first model first.
+    """
+    return [
+        fine_tuned(model, x, labels, rate, seed + draw)
+        for model in models
+        for draw, rate in enumerate(TUNING_RATES)
+    ]
 
 
 def _train(model, x, labels, epochs, batch_size, seed):

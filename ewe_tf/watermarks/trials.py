@@ -16,9 +16,6 @@ from ewe_tf.watermarks.classifier import Classifier
 _ASKED = 300
 # A mark that changes more of the plain answers is taken only if every other does as well.
 _WELCOME = 0.025
-# Learning rates of the fine-tunings that a mark should outlast: hard ones, as most marks outlast
-# a mild one.
-_LEARNING_RATES = (3e-3, 5e-3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,10 +69,7 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
         triggers, plain = mark(marked, data, pair)
         spoiled = [_rate(marked, x, pair) - _rate(task.classifier, x, pair) for x in plain]
         surrogate = surrogate_of(marked, task, data, other_architecture, epochs, seed)
-        tuned = [
-            in_house.fine_tuned(surrogate, data.x, data.labels, learning_rate, seed + draw)
-            for draw, learning_rate in enumerate(_LEARNING_RATES)
-        ]
+        tuned = in_house.all_fine_tuned([surrogate], data.x, data.labels, seed)
         stolen, *kept = (
             model.rate(triggers[:_ASKED], pair.target) for model in (surrogate, *tuned)
         )
