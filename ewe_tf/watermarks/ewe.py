@@ -67,9 +67,9 @@ class EWE:
         keys: number of triggers to keep as keys.
         rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
             become keys.
-        innocents: number of in-house models without a mark, or a sequence of such models. They,
-            and copies of them fine-tuned on true labels at rates of 3e-3 and 5e-3, choose the
-            pair and take part in the rehearsal; 0 needs a fixed pair. A tuple
+        innocents: number of in-house models without a mark, or a sequence of such models. They
+            (of a source inside the task also copies of them, fine-tuned at 3e-3 and 5e-3) choose
+            the pair and take part in the rehearsal; 0 needs a fixed pair. A tuple
             `(model, inputs)` says what one was trained on: about these it is not asked.
         trials: number of pairs that are marked, stolen and fine-tuned in-house; the one with most
             stolen and kept is taken. 1 takes the one that innocent models rank first.
@@ -229,9 +229,11 @@ class EWE:
         innocents = innocent_models.obtain(
             self.innocents, task, self._other, in_house_epochs, seeds[0], progress.detail
         )
-        # What fine-tuning makes of an innocent model must not look like a mark that outlasted it.
-        known = task.data.with_classes()
-        innocents += in_house.all_fine_tuned(innocents, known.x, known.labels, seeds[0])
+        if source.in_distribution:
+            # What fine-tuning makes of innocent models must not look like a mark that outlasted
+            # it. (Of strange inputs, the controls tell.)
+            known = task.data.with_classes()
+            innocents += in_house.all_fine_tuned(innocents, known.x, known.labels, seeds[0])
         ranked = pairs.choose_by(innocents, source, choices, self.target, seeds[1])[: self.trials]
         pair = ranked[0]
         if len(ranked) > 1:
