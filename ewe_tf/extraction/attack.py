@@ -6,7 +6,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from ewe_tf.extraction import fields
+from ewe_tf import fields
 from ewe_tf.extraction.student import Student
 from ewe_tf.extraction.tempered import soften
 from ewe_tf.oracle import BudgetExceeded

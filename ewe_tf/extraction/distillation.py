@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from ewe_tf.extraction import fields
+from ewe_tf import fields
 from ewe_tf.extraction.attack import Attack
 from ewe_tf.extraction.attack import ask
 from ewe_tf.extraction.tempered import soften

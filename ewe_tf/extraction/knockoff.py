@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ewe_tf.extraction import fields
+from ewe_tf import fields
 from ewe_tf.extraction.attack import Attack
 from ewe_tf.extraction.attack import ask
 from ewe_tf.extraction.attack import share_of_pool

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ewe_tf.extraction import fields
+from ewe_tf import fields
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import copy_classifier
@@ -13,8 +14,6 @@ from ewe_tf.removal.classifier import num_classes_of
 from ewe_tf.removal.classifier import renewed_classifier
 from ewe_tf.removal.classifier import require_float_rows
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_integer
-from ewe_tf.removal.settings import require_number
 from ewe_tf.removal.training import penalised
 from ewe_tf.removal.training import train
 
@@ -54,9 +53,9 @@ class AdversarialUnlearning(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_integer("rows", self.rows, 1)
-        require_number("epsilon", self.epsilon, 0.0)
-        require_number("head_penalty", self.head_penalty, 0.0)
+        fields.integer(self, "rows")
+        fields.number(self, "epsilon", least=0)
+        fields.number(self, "head_penalty", least=0)
 
     def run(self, model, data):
         """Returns an unlearned copy of `model`.

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import copy_classifier
@@ -12,8 +13,6 @@ from ewe_tf.removal.classifier import feature_model
 from ewe_tf.removal.classifier import num_classes_of
 from ewe_tf.removal.classifier import require_float_rows
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_integer
-from ewe_tf.removal.settings import require_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +46,11 @@ class Disentangling(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_number("weight", self.weight, 0.0)
-        require_integer("guesses", self.guesses, 2)
+        fields.number(self, "weight", least=0)
+        fields.integer(self, "guesses", least=2)
         if self.temperature is not None:
-            require_number("temperature", self.temperature, 0.0, open_low=True)
-        require_number("largest_patch", self.largest_patch, 0.0, 1.0, open_low=True)
+            fields.number(self, "temperature", above=0)
+        fields.number(self, "largest_patch", above=0, most=1)
 
     def run(self, model, data):
         """Returns a disentangled copy of `model`.

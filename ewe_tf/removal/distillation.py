@@ -5,12 +5,12 @@ import dataclasses
 import keras
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import answers_probabilities
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import renewed_classifier
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_number
 from ewe_tf.removal.training import train
 
 
@@ -41,8 +41,8 @@ class Distillation(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_number("temperature", self.temperature, 0.0, open_low=True)
-        require_number("alpha", self.alpha, 0.0, 1.0)
+        fields.number(self, "temperature", above=0)
+        fields.number(self, "alpha", least=0, most=1)
 
     def run(self, model, data):
         """Returns a new model distilled from `model`.

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.channels import block_after
 from ewe_tf.removal.channels import last_layer_with_channels
 from ewe_tf.removal.channels import mean_activity
@@ -12,7 +13,6 @@ from ewe_tf.removal.channels import silence
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import copy_classifier
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_number
 from ewe_tf.removal.training import train
 
 
@@ -40,7 +40,7 @@ class FinePruning(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_number("fraction", self.fraction, 0.0, 1.0, open_high=True)
+        fields.number(self, "fraction", least=0, below=1)
 
     def run(self, model, data):
         """Returns a fine-pruned copy of `model`.

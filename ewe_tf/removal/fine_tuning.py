@@ -2,13 +2,13 @@
 
 import dataclasses
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import copy_classifier
 from ewe_tf.removal.classifier import head_of
 from ewe_tf.removal.classifier import leaf_layers
 from ewe_tf.removal.classifier import renewed_classifier
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_choice
 from ewe_tf.removal.training import train
 
 
@@ -53,8 +53,8 @@ class FineTuning(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_choice("layers", self.layers, ("all", "last"))
-        require_choice("new_head", self.new_head, (True, False))
+        fields.choice(self, "layers", ("all", "last"))
+        fields.choice(self, "new_head", (True, False))
 
     def run(self, model, data):
         """Returns a fine-tuned copy of `model`.

@@ -4,10 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_rows
 from ewe_tf.removal.fronted import FrontedModel
-from ewe_tf.removal.settings import require_integer
-from ewe_tf.removal.settings import require_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +28,8 @@ class InputNoise:
     seed: int = 0
 
     def __post_init__(self):
-        require_number("std", self.std, 0.0)
-        require_integer("seed", self.seed, 0)
+        fields.number(self, "std", least=0)
+        fields.integer(self, "seed", least=0)
 
     def run(self, model, data):
         """Returns `model` behind the noise.

@@ -4,11 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_rows
 from ewe_tf.removal.fronted import FrontedModel
 from ewe_tf.removal.fronted import require_images
-from ewe_tf.removal.settings import require_choice
-from ewe_tf.removal.settings import require_integer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +27,8 @@ class InputSmoothing:
     size: int = 3
 
     def __post_init__(self):
-        require_choice("kind", self.kind, ("median", "mean", "gaussian"))
-        require_integer("size", self.size, 2)
+        fields.choice(self, "kind", ("median", "mean", "gaussian"))
+        fields.integer(self, "size", least=2)
 
     def run(self, model, data):
         """Returns `model` behind the filter.

@@ -2,9 +2,8 @@
 
 import dataclasses
 
+from ewe_tf import fields
 from ewe_tf.removal.outliers import refuse_outliers
-from ewe_tf.removal.settings import require_integer
-from ewe_tf.removal.settings import require_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +27,9 @@ class IsolationForest:
     seed: int = 0
 
     def __post_init__(self):
-        require_integer("trees", self.trees, 1)
-        require_number(
-            "false_refusals", self.false_refusals, 0.0, 1.0, open_low=True, open_high=True
-        )
-        require_integer("seed", self.seed, 0)
+        fields.integer(self, "trees")
+        fields.number(self, "false_refusals", above=0, below=1)
+        fields.integer(self, "seed", least=0)
 
     def run(self, model, data):
         """Returns `model` behind the detector.

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_rows
 from ewe_tf.removal.fronted import FrontedModel
 from ewe_tf.removal.fronted import require_images
-from ewe_tf.removal.settings import require_integer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +26,7 @@ class JpegCompression:
     quality: int = 50
 
     def __post_init__(self):
-        require_integer("quality", self.quality, 1)
-        if self.quality > 100:
-            raise ValueError(f"`quality` must be at most 100. Received: quality={self.quality}")
+        fields.integer(self, "quality", most=100)
 
     def run(self, model, data):
         """Returns `model` behind the compression.

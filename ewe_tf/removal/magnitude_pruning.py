@@ -4,14 +4,13 @@ import dataclasses
 
 import keras
 
+from ewe_tf import fields
 from ewe_tf.removal.bridge import bring_weights_back
 from ewe_tf.removal.bridge import to_tf_keras
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import copy_classifier
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_choice
-from ewe_tf.removal.settings import require_number
 from ewe_tf.removal.toolkit import import_toolkit
 from ewe_tf.removal.toolkit import train_twin
 from ewe_tf.removal.toolkit import wrap_layers
@@ -54,8 +53,8 @@ class MagnitudePruning(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_number("sparsity", self.sparsity, 0.0, 1.0, open_high=True)
-        require_choice("schedule", self.schedule, ("constant", "polynomial"))
+        fields.number(self, "sparsity", least=0, below=1)
+        fields.choice(self, "schedule", ("constant", "polynomial"))
 
     def run(self, model, data):
         """Returns a pruned copy of `model`.

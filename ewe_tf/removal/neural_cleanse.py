@@ -4,14 +4,13 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import copy_classifier
 from ewe_tf.removal.classifier import num_classes_of
 from ewe_tf.removal.classifier import require_float_rows
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_integer
-from ewe_tf.removal.settings import require_number
 from ewe_tf.removal.training import train
 
 _CONSISTENT = 1.4826  # makes the median absolute deviation estimate a normal's std
@@ -83,11 +82,11 @@ class NeuralCleanse(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_integer("steps", self.steps, 1)
-        require_number("step_size", self.step_size, 0.0, open_low=True)
-        require_number("success", self.success, 0.0, 1.0, open_low=True, open_high=True)
-        require_number("threshold", self.threshold, 0.0)
-        require_number("stamped", self.stamped, 0.0, 1.0, open_low=True)
+        fields.integer(self, "steps")
+        fields.number(self, "step_size", above=0)
+        fields.number(self, "success", above=0, below=1)
+        fields.number(self, "threshold", least=0)
+        fields.number(self, "stamped", above=0, most=1)
 
     def run(self, model, data):
         """Returns a copy of `model` that has unlearned the flagged triggers.

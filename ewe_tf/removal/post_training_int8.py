@@ -4,9 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.litert import convert
-from ewe_tf.removal.settings import require_integer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,8 +30,8 @@ class PostTrainingInt8:
     seed: int = 0
 
     def __post_init__(self):
-        require_integer("calibration_rows", self.calibration_rows, 1)
-        require_integer("seed", self.seed, 0)
+        fields.integer(self, "calibration_rows")
+        fields.integer(self, "seed", least=0)
 
     def run(self, model, data):
         """Returns `model` in 8-bit integers.

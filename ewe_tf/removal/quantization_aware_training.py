@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from ewe_tf import fields
 from ewe_tf.removal.bridge import UnsupportedLayerError
 from ewe_tf.removal.bridge import to_tf_keras
 from ewe_tf.removal.classifier import check_data
@@ -11,7 +12,6 @@ from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import copy_classifier
 from ewe_tf.removal.classifier import leaf_layers
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_integer
 from ewe_tf.removal.toolkit import import_toolkit
 from ewe_tf.removal.toolkit import train_twin
 
@@ -40,7 +40,7 @@ class QuantizationAwareTraining(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_integer("epochs", self.epochs, 1)
+        fields.integer(self, "epochs")
 
     def run(self, model, data):
         """Returns a copy of `model` trained for 8-bit weights, and rounded to them.

@@ -4,11 +4,10 @@ import dataclasses
 
 import keras
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import copy_classifier
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_integer
-from ewe_tf.removal.settings import require_number
 from ewe_tf.removal.training import penalised
 from ewe_tf.removal.training import train
 
@@ -36,8 +35,8 @@ class RegularizedRetraining(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_number("l2", self.l2, 0.0)
-        require_integer("recovery_epochs", self.recovery_epochs, 0)
+        fields.number(self, "l2", least=0)
+        fields.integer(self, "recovery_epochs", least=0)
 
     def run(self, model, data):
         """Returns a retrained copy of `model`.

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_rows
 from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import copy_classifier
@@ -11,8 +12,6 @@ from ewe_tf.removal.classifier import feature_model
 from ewe_tf.removal.classifier import head_of
 from ewe_tf.removal.fine_tuning import only_head_trainable
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_choice
-from ewe_tf.removal.settings import require_integer
 from ewe_tf.removal.training import train
 
 
@@ -39,8 +38,8 @@ class TransferLearning(Retraining):
     def __post_init__(self):
         super().__post_init__()
         if self.num_classes is not None:
-            require_integer("num_classes", self.num_classes, 2)
-        require_choice("layers", self.layers, ("all", "last"))
+            fields.integer(self, "num_classes", least=2)
+        fields.choice(self, "layers", ("all", "last"))
 
     def run(self, model, data):
         """Returns a model for the new task, with the body of `model`.

@@ -4,14 +4,13 @@ import dataclasses
 
 import keras
 
+from ewe_tf import fields
 from ewe_tf.removal.bridge import bring_weights_back
 from ewe_tf.removal.bridge import to_tf_keras
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import copy_classifier
 from ewe_tf.removal.settings import Retraining
-from ewe_tf.removal.settings import require_choice
-from ewe_tf.removal.settings import require_integer
 from ewe_tf.removal.toolkit import import_toolkit
 from ewe_tf.removal.toolkit import train_twin
 from ewe_tf.removal.toolkit import wrap_layers
@@ -51,8 +50,8 @@ class WeightClustering(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        require_integer("clusters", self.clusters, 2)
-        require_choice("initialization", self.initialization, tuple(_INITIALIZATIONS))
+        fields.integer(self, "clusters", least=2)
+        fields.choice(self, "initialization", tuple(_INITIALIZATIONS))
 
     def run(self, model, data):
         """Returns a copy of `model` with clustered weights.

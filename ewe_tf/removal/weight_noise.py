@@ -5,11 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import copy_classifier
-from ewe_tf.removal.settings import require_integer
-from ewe_tf.removal.settings import require_number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,8 +31,8 @@ class WeightNoise:
     seed: int = 0
 
     def __post_init__(self):
-        require_number("relative_std", self.relative_std, 0.0)
-        require_integer("seed", self.seed, 0)
+        fields.number(self, "relative_std", least=0)
+        fields.integer(self, "seed", least=0)
 
     def run(self, model, data):
         """Returns a noisy copy of `model`.

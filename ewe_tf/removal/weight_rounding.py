@@ -5,10 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.removal.classifier import check_data
 from ewe_tf.removal.classifier import compile_classifier
 from ewe_tf.removal.classifier import copy_classifier
-from ewe_tf.removal.settings import require_integer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +29,7 @@ class WeightRounding:
     bits: int = 4
 
     def __post_init__(self):
-        require_integer("bits", self.bits, 2)
-        if self.bits > 16:
-            raise ValueError(f"`bits` must be an integer of at most 16. Received: {self.bits}")
+        fields.integer(self, "bits", least=2, most=16)
 
     def run(self, model, data):
         """Returns a copy of `model` with rounded kernels.

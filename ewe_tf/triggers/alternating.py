@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf import fields
+
 
 @dataclasses.dataclass(frozen=True)
 class AlternatingSteps:
@@ -35,14 +37,9 @@ class AlternatingSteps:
     last_away: int = 5
 
     def __post_init__(self):
-        for name in ("rounds", "most_away", "last_away"):
-            value = getattr(self, name)
-            if int(value) != value or value < 0:
-                raise ValueError(f"`{name}` must be an integer >= 0. Received: {value!r}")
-        if not self.step_size > 0:
-            raise ValueError(f"`step_size` must be positive. Received: {self.step_size!r}")
-        if not 0 <= self.threshold <= 1:
-            raise ValueError(f"`threshold` must be in [0, 1]. Received: {self.threshold!r}")
+        fields.integer(self, "rounds", "most_away", "last_away", least=0)
+        fields.number(self, "step_size", above=0)
+        fields.number(self, "threshold", least=0, most=1)
 
     @property
     def budget(self):

@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf import fields
+
 
 @dataclasses.dataclass(frozen=True)
 class GradientAscent:
@@ -24,11 +26,8 @@ class GradientAscent:
     budget: float = 0.1
 
     def __post_init__(self):
-        if int(self.steps) != self.steps or self.steps < 1:
-            raise ValueError(f"`steps` must be a positive integer. Received: {self.steps!r}")
-        for name in ("step_size", "budget"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive. Received: {getattr(self, name)!r}")
+        fields.integer(self, "steps")
+        fields.number(self, "step_size", "budget", above=0)
 
     def run(self, objective, inputs, batch_size, value_range):
         """Inputs moved upwards on `objective`, all batches in one compiled graph.

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf import fields
 from ewe_tf.triggers.mixer import Mixer
 
 _BATCH, _RATE = 64, 2e-3
@@ -39,12 +40,8 @@ class Autoencoder(Mixer):
     steps: int = 600
 
     def __post_init__(self):
-        if not 0 < self.share < 1:
-            raise ValueError(f"`share` must be in (0, 1). Received: {self.share!r}")
-        for name in ("code", "filters", "steps"):
-            value = getattr(self, name)
-            if int(value) != value or value < 1:
-                raise ValueError(f"`{name}` must be an integer >= 1. Received: {value!r}")
+        fields.number(self, "share", above=0, below=1)
+        fields.integer(self, "code", "filters", "steps")
 
     def fitted(self, x, seed):
         """Trains the autoencoder.

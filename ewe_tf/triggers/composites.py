@@ -17,6 +17,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf import fields
 from ewe_tf.triggers.autoencoder import Autoencoder
 from ewe_tf.triggers.autoencoder import FittedAutoencoder
 from ewe_tf.triggers.mixer import Mixer
@@ -39,10 +40,8 @@ class Half(Mixer):
     draws = 4
 
     def __post_init__(self):
-        if self.axis not in (0, 1):
-            raise ValueError(f"`axis` must be 0 or 1. Received: {self.axis!r}")
-        if not 0 <= self.jitter < 0.5:
-            raise ValueError(f"`jitter` must be in [0, 0.5). Received: {self.jitter!r}")
+        fields.choice(self, "axis", (0, 1))
+        fields.number(self, "jitter", least=0, below=0.5)
 
     def _mix(self, first, second, draws):
         size = first.shape[1 + self.axis]
@@ -103,8 +102,7 @@ class Stripes(Mixer):
     count: int = 5
 
     def __post_init__(self):
-        if int(self.count) != self.count or self.count < 2:
-            raise ValueError(f"`count` must be an integer >= 2. Received: {self.count!r}")
+        fields.integer(self, "count", least=2)
 
     @property
     def draws(self):
@@ -137,8 +135,7 @@ class Blend(Mixer):
     share: float = 0.5
 
     def __post_init__(self):
-        if not 0 < self.share < 1:
-            raise ValueError(f"`share` must be in (0, 1). Received: {self.share!r}")
+        fields.number(self, "share", above=0, below=1)
 
     def _mix(self, first, second, draws):
         return self.share * first + (1.0 - self.share) * second

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf import fields
 from ewe_tf.keys import generator
 
 
@@ -21,8 +22,7 @@ class Patch:
     value: float | None = None
 
     def __post_init__(self):
-        if self.size is not None and (int(self.size) != self.size or self.size < 1):
-            raise ValueError(f"`size` must be a positive integer or None. Received: {self.size!r}")
+        fields.integer(self, "size", optional=True)
 
     def fitted(self, images, value_range):
         """This patch with size and value settled for `images` `(n, height, width, ...)`.

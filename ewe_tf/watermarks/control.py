@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from ewe_tf import fields
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks.protected import Protected
 
@@ -23,10 +24,8 @@ class Control:
     learning_rate: float | None = None
 
     def __post_init__(self):
-        if int(self.epochs) != self.epochs or self.epochs < 1:
-            raise ValueError(f"`epochs` must be an integer >= 1. Received: {self.epochs!r}")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate!r}")
+        fields.integer(self, "epochs")
+        fields.number(self, "learning_rate", above=0, optional=True)
 
     def fit(self, task):
         """Trains the model; see `ewe_tf.fit`. The result has no key."""

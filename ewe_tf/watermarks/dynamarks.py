@@ -15,6 +15,7 @@ import secrets as system_random
 import keras
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.keys import derivation
 from ewe_tf.keys.carriers import OWNER
 from ewe_tf.keys.digest import model_digest
@@ -93,31 +94,14 @@ class DynaMarks:
     layer: str | None = None
 
     def __post_init__(self):
-        if self.carrier not in ("static", "dynamic"):
-            raise ValueError(
-                f"`carrier` must be 'static' or 'dynamic'. Received: carrier={self.carrier!r}"
-            )
-        for name, above, most in (
-            ("strength", 0, 5),
-            ("max_change", 0, 2),
-            ("shared", 0, 1),
-            ("frequency", 0, 1e3),
-            ("hard_gap", 0, 1),
-        ):
-            value = getattr(self, name)
-            if not above < value <= most:
-                raise ValueError(
-                    f"`{name}` must be in ({above}, {most}]. Received: {name}={value!r}"
-                )
-        if not 0 <= self.hard_rate <= 1:
-            raise ValueError(f"`hard_rate` must be in [0, 1]. Received: {self.hard_rate!r}")
-        for name in ("floor", "margin"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"`{name}` must be in [0, 1). Received: {name}={getattr(self, name)!r}"
-                )
-        if isinstance(self.probes, bool) or int(self.probes) != self.probes or self.probes < 1:
-            raise ValueError(f"`probes` must be a positive integer. Received: {self.probes!r}")
+        fields.choice(self, "carrier", ("static", "dynamic"))
+        fields.number(self, "strength", above=0, most=5)
+        fields.number(self, "max_change", above=0, most=2)
+        fields.number(self, "shared", "hard_gap", above=0, most=1)
+        fields.number(self, "frequency", above=0, most=1e3)
+        fields.number(self, "hard_rate", least=0, most=1)
+        fields.number(self, "floor", "margin", least=0, below=1)
+        fields.integer(self, "probes")
 
     def wrap(self, model, probes=None, *, key=None, seed=None, client=OWNER, epoch=""):
         """Puts the marks behind a trained classifier.

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import array_digest
 from ewe_tf.keys import generator
@@ -108,25 +109,15 @@ class EWE:
     other_architecture: object = None
 
     def __post_init__(self):
-        for name in ("trigger_weight", "hull_weight", "snnl_weight", "control_weight"):
-            value = getattr(self, name)
-            if not _is_number(value) or not 0 <= value < np.inf:
-                raise ValueError(f"`{name}` must be a number >= 0. Received: {value!r}")
-        for name, least in (
-            ("epochs", 1), ("keys", 1), ("rows", 2), ("trials", 1), ("in_house_epochs", 1),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if name == "in_house_epochs" and value is None:
-                continue
-            if not _is_number(value) or value != round(value) or value < least:
-                raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
-        if not _is_number(self.hull_share) or not 0 < self.hull_share <= 1:
-            raise ValueError(f"`hull_share` must be in (0, 1]. Received: {self.hull_share!r}")
-        rate = self.learning_rate
-        if rate is not None and (not _is_number(rate) or not 0 < rate < np.inf):
-            raise ValueError(f"`learning_rate` must be positive. Received: {rate!r}")
-        if self.distance not in DISTANCES:
-            raise ValueError(f"`distance` must be one of {DISTANCES}. Received: {self.distance!r}")
+        fields.number(
+            self, "trigger_weight", "hull_weight", "snnl_weight", "control_weight", least=0
+        )
+        fields.integer(self, "epochs", "keys", "trials")
+        fields.integer(self, "rows", least=2)
+        fields.integer(self, "in_house_epochs", optional=True)
+        fields.number(self, "hull_share", above=0, most=1)
+        fields.number(self, "learning_rate", above=0, optional=True)
+        fields.choice(self, "distance", DISTANCES)
         if self.layers is not None and (isinstance(self.layers, str) or not len(self.layers)):
             raise ValueError(
                 f"`layers` must be a tuple of names of layers, or None. Received: {self.layers!r}"
@@ -148,16 +139,12 @@ class EWE:
                     f"`{name}` must be None or 'auto' where `source` is a NaturalAttribute, which "
                     f"moves inputs itself. Received: {value!r}"
                 )
-        if not isinstance(self.rehearsal, bool | Rehearsal):
-            raise ValueError(
-                f"`rehearsal` must be a Rehearsal, True or False. Received: {self.rehearsal!r}"
-            )
+        fields.instance(self, "rehearsal", bool, Rehearsal, described="a Rehearsal, True or False")
         if isinstance(self.innocents, int):
-            if self.innocents < 0:
-                raise ValueError(f"`innocents` must be at least 0. Received: {self.innocents}")
-        elif not isinstance(self.innocents, list | tuple):
-            raise ValueError(
-                f"`innocents` must be a number or a list of models. Received: {self.innocents!r}"
+            fields.integer(self, "innocents", least=0)
+        else:
+            fields.instance(
+                self, "innocents", list, tuple, described="a number or a list of models"
             )
         if self.other_architecture is not None and not callable(self.other_architecture):
             raise ValueError(
@@ -374,10 +361,6 @@ def _cost(scheme, task, rehearsal, epochs, fixed):
         f"To train: the model, {task.epochs} + {scheme.epochs} epochs; in-house, {clean} "
         f"innocent models and {copies} surrogates, {epochs} epochs each{more}"
     )
-
-
-def _is_number(value):
-    return isinstance(value, int | float | np.integer | np.floating) and value == value
 
 
 def _plain(value):

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
@@ -128,36 +129,23 @@ class MEADefender:
     other_architecture: object = None
 
     def __post_init__(self):
-        for name in _WEIGHTS:
-            if not getattr(self, name) >= 0:
-                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)}")
-        for name, least in (
-            ("epochs", 1), ("keys", 1), ("rows", 1), ("evasion_rows", 0), ("trials", 1),
-            ("in_house_epochs", 1),
-        ):  # fmt: skip
-            value = getattr(self, name)
-            if value is not None and (int(value) != value or value < least):
-                raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
-        if self.mode not in MODES:
-            raise ValueError(f"`mode` must be one of {MODES}. Received: {self.mode!r}")
+        fields.number(self, *_WEIGHTS, least=0)
+        fields.integer(self, "epochs", "keys", "rows", "trials")
+        fields.integer(self, "in_house_epochs", optional=True)
+        fields.integer(self, "evasion_rows", least=0)
+        fields.choice(self, "mode", MODES)
         if self.mode == "released" and not self.combination_weight:
             raise ValueError("`combination_weight` must be positive for mode='released'")
-        if not 0 < self.hull_share <= 1:
-            raise ValueError(f"`hull_share` must be in (0, 1]. Received: {self.hull_share!r}")
-        if not 0 <= self.utility_floor < 1:
-            raise ValueError(f"`utility_floor` must be in [0, 1). Received: {self.utility_floor}")
-        if self.learning_rate is not None and not self.learning_rate > 0:
-            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate}")
+        fields.number(self, "hull_share", above=0, most=1)
+        fields.number(self, "utility_floor", least=0, below=1)
+        fields.number(self, "learning_rate", above=0, optional=True)
         composites.named(self.combine)
         for mixer in self.evasion:
             composites.named(mixer)
         composite_choice.check_classes(self.source_classes, self.target)
-        if not isinstance(self.rehearsal, bool | Rehearsal):
-            raise ValueError(
-                f"`rehearsal` must be a Rehearsal, True or False. Received: {self.rehearsal!r}"
-            )
-        if isinstance(self.innocents, int) and self.innocents < 0:
-            raise ValueError(f"`innocents` must be at least 0. Received: {self.innocents}")
+        fields.instance(self, "rehearsal", bool, Rehearsal, described="a Rehearsal, True or False")
+        if isinstance(self.innocents, int):
+            fields.integer(self, "innocents", least=0)
 
     @classmethod
     def paper(cls, **arguments):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from ewe_tf.extraction import fields
+from ewe_tf import fields
 from ewe_tf.extraction.stolen_encoder import StolenEncoder
 from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import composites as composite_key

@@ -6,6 +6,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
@@ -126,13 +127,8 @@ class PaperEWE:
     keys: int = 100
 
     def __post_init__(self):
-        for name in ("epochs", "keys"):
-            value = getattr(self, name)
-            if int(value) != value or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}")
-        for name in ("ratio", "temperature_rate"):
-            if not 0 <= getattr(self, name) < np.inf:
-                raise ValueError(f"`{name}` must be at least 0. Received: {getattr(self, name)!r}")
+        fields.integer(self, "epochs", "keys")
+        fields.number(self, "ratio", "temperature_rate", least=0)
         for name, positive in (("factors", False), ("temperatures", True)):
             value = np.asarray(getattr(self, name), np.float64)
             fits = np.all(value > 0) if positive else np.all(value >= 0)
@@ -141,20 +137,16 @@ class PaperEWE:
                     f"`{name}` must be a {'positive' if positive else 'non-negative'} number or "
                     f"a tuple of one for each layer. Received: {getattr(self, name)!r}"
                 )
-        if not self.learning_rate > 0:
-            raise ValueError(f"`learning_rate` must be positive. Received: {self.learning_rate!r}")
+        fields.number(self, "learning_rate", above=0)
         if self.target != "auto" and not isinstance(self.target, int | np.integer):
             raise ValueError(f"`target` must be 'auto' or a class. Received: {self.target!r}")
         if isinstance(self.source, int | np.integer) and self.source == self.target:
             raise ValueError(
                 f"`target` must differ from `source`. Received: {self.target!r} for both"
             )
-        if not isinstance(self.innocents, tuple | list):
-            raise ValueError(f"`innocents` must be a list of models. Received: {self.innocents!r}")
-        if not isinstance(self.steps, AlternatingSteps):
-            raise ValueError(f"`steps` must be AlternatingSteps. Received: {self.steps!r}")
-        if self.distance not in DISTANCES:
-            raise ValueError(f"`distance` must be one of {DISTANCES}. Received: {self.distance!r}")
+        fields.instance(self, "innocents", tuple, list, described="a list of models")
+        fields.instance(self, "steps", AlternatingSteps, described="AlternatingSteps")
+        fields.choice(self, "distance", DISTANCES)
 
     @classmethod
     def for_dataset(cls, name, **arguments):

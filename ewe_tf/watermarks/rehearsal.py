@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import selection
 
@@ -23,12 +24,8 @@ class Rehearsal:
     innocence: float = 2.0
 
     def __post_init__(self):
-        if int(self.surrogates) != self.surrogates or self.surrogates < 1:
-            raise ValueError(
-                f"`surrogates` must be a positive integer. Received: {self.surrogates!r}"
-            )
-        if not self.innocence >= 0:
-            raise ValueError(f"`innocence` must be at least 0. Received: {self.innocence!r}")
+        fields.integer(self, "surrogates")
+        fields.number(self, "innocence", least=0)
 
 
 def rehearse(

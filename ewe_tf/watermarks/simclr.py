@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf import fields
 from ewe_tf.losses.nt_xent import nt_xent_loss
 
 
@@ -41,17 +42,12 @@ class SimCLR:
     flip: bool = True
 
     def __post_init__(self):
-        for name, least in (("epochs", 0), ("batch_size", 2), ("projection", 1)):
-            value = getattr(self, name)
-            if int(value) != value or value < least:
-                raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
-        for name in ("learning_rate", "temperature"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"`{name}` must be positive. Received: {getattr(self, name)!r}")
-        if not 0 < self.least <= 1:
-            raise ValueError(f"`least` must be in (0, 1]. Received: {self.least!r}")
-        if not 0 <= self.contrast < 1:
-            raise ValueError(f"`contrast` must be in [0, 1). Received: {self.contrast!r}")
+        fields.integer(self, "epochs", least=0)
+        fields.integer(self, "batch_size", least=2)
+        fields.integer(self, "projection")
+        fields.number(self, "learning_rate", "temperature", above=0)
+        fields.number(self, "least", above=0, most=1)
+        fields.number(self, "contrast", least=0, below=1)
 
     def views(self, x, seed):
         """One random view of each image.

@@ -55,9 +55,9 @@ def test_batches_have_their_partners_in_turn():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"rounds": -1}, "`rounds` must be an integer >= 0"),
-        ({"step_size": 0.0}, "`step_size` must be positive"),
-        ({"threshold": 2.0}, "`threshold` must be in"),
+        ({"rounds": -1}, "`rounds` must be an integer of at least 0"),
+        ({"step_size": 0.0}, "`step_size` must be a number in"),
+        ({"threshold": 2.0}, "`threshold` must be a number in"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

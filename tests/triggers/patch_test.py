@@ -49,7 +49,7 @@ def test_defaults():
 
 
 def test_what_is_refused():
-    with pytest.raises(ValueError, match="`size` must be a positive integer or None. Received: 0"):
+    with pytest.raises(ValueError, match="`size` must be an integer of at least 1 or None"):
         Patch(0)
     with pytest.raises(ValueError, match="`size` 9 is larger than the images"):
         Patch(9).fitted(np.zeros((1, 28, 8, 1)), (0, 1))

@@ -226,7 +226,7 @@ def test_a_key_that_a_clean_model_answers_is_refused_before_watermarking(copy, d
         ({"learning_rate": 0.0}, "`learning_rate`"),
         ({"rehearsal": 3}, "`rehearsal`"),
         ({"innocents": -1}, "`innocents`"),
-        ({"trials": 0}, "`trials` must be an integer >= 1"),
+        ({"trials": 0}, "`trials` must be an integer of at least 1"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes, message):

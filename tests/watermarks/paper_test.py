@@ -309,10 +309,10 @@ def test_presets():
     "arguments, message",
     [
         ({"source": 2}, "`target` must differ"),
-        ({"ratio": -1.0}, "`ratio` must be at least 0"),
+        ({"ratio": -1.0}, "`ratio` must be a number in \\[0"),
         ({"temperatures": 0.0}, "`temperatures` must be a positive"),
         ({"factors": ()}, "`factors` must be"),
-        ({"epochs": 0}, "`epochs` must be a positive integer"),
+        ({"epochs": 0}, "`epochs` must be an integer of at least 1"),
         ({"distance": "l1"}, "`distance` must be one of"),
     ],
 )

@@ -120,5 +120,5 @@ def test_a_pair_is_taken_that_spoils_little_is_stolen_well_and_outlasts_fine_tun
 
 
 def test_a_number_of_trials_below_one_is_refused():
-    with pytest.raises(ValueError, match="`trials` must be an integer >= 1. Received: 0"):
+    with pytest.raises(ValueError, match="`trials` must be an integer of at least 1"):
         ewe_tf.EWE(trials=0)

@@ -10,6 +10,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from ewe_tf import fields
 from ewe_tf.watermarks.answering import Answering
 from ewe_tf.watermarks.answering import Defended
 
@@ -63,10 +64,7 @@ class RoundedAnswers:
     decimals: int = 2
 
     def __post_init__(self):
-        if not 1 <= self.decimals <= 7 or int(self.decimals) != self.decimals:
-            raise ValueError(
-                f"`decimals` must be an integer from 1 to 7. Received: {self.decimals!r}"
-            )
+        fields.integer(self, "decimals", most=7)
 
     def wrap(self, model, *, seed=None):
         """Returns a `Defended` without a key; `seed` is not used."""
@@ -80,8 +78,7 @@ class TopKAnswers:
     k: int = 3
 
     def __post_init__(self):
-        if self.k < 1 or int(self.k) != self.k:
-            raise ValueError(f"`k` must be a positive integer. Received: {self.k!r}")
+        fields.integer(self, "k")
 
     def wrap(self, model, *, seed=None):
         """Returns a `Defended` without a key; `seed` is not used."""

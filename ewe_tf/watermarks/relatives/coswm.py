@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf import fields
 from ewe_tf.keys import derivation
 from ewe_tf.keys.key import Key
 from ewe_tf.watermarks.answering import Answering
@@ -150,10 +151,8 @@ class CosWM:
     frequency: float = 30.0
 
     def __post_init__(self):
-        if not 0 < self.amplitude < 1:
-            raise ValueError(f"`amplitude` must be in (0, 1). Received: {self.amplitude!r}")
-        if not self.frequency > 0:
-            raise ValueError(f"`frequency` must be positive. Received: {self.frequency!r}")
+        fields.number(self, "amplitude", above=0, below=1)
+        fields.number(self, "frequency", above=0)
 
     def wrap(self, model, *, seed=None):
         """Puts the cosine behind a classifier.

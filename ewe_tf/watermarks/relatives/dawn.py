@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf import fields
 from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import derivation
 from ewe_tf.keys import model_digest
@@ -88,8 +89,7 @@ class DAWN:
     rate: float = 0.005
 
     def __post_init__(self):
-        if not 0 < self.rate < 1:
-            raise ValueError(f"`rate` must be in (0, 1). Received: {self.rate!r}")
+        fields.number(self, "rate", above=0, below=1)
 
     def wrap(self, model, *, seed=None, client=""):
         """Puts the defence behind a classifier.

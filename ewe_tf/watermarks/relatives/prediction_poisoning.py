@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf import fields
 from ewe_tf.watermarks.answering import Answering
 from ewe_tf.watermarks.relatives.coarse import PACKAGE
 from ewe_tf.watermarks.relatives.coarse import behind
@@ -100,8 +101,7 @@ class PredictionPoisoning:
     keep_top: bool = True
 
     def __post_init__(self):
-        if not 0 < self.budget <= 2:
-            raise ValueError(f"`budget` must be in (0, 2]. Received: {self.budget!r}")
+        fields.number(self, "budget", above=0, most=2)
 
     def wrap(self, model, *, seed=None, proxy=None):
         """Puts the defence behind a classifier.
