@@ -13,15 +13,18 @@ import functools
 import itertools
 import statistics
 
-from ewe_tf.verification import clopper_pearson
 from experiments import extractions
 from experiments import parties
 from experiments import removals
 from experiments import schemes
 from experiments.benchmark import Benchmark
-from experiments.stages import Failure
+from experiments.measured import measured
+from experiments.measured import rate_of
 from experiments.stages import Stage
 from experiments.success import judge_removal
+
+# True labels, and learning rate, of the fine-tunings of strangers' models.
+_TUNINGS = ((200, 5e-3), (1000, 3e-3))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,14 +83,26 @@ class Owner:
 
     @functools.cached_property
     def strangers(self):
-        """Innocent models of others, which judge the key, by name."""
-        b = self.benchmark
-        return {
-            f"stranger{i}": self._unmarked(
-                "stranger", (b.architecture, b.other)[i % 2], 200 + i, 1.0, f"stranger {i + 1}"
-            )
-            for i in range(b.strangers)
-        }
+        """Innocent models of others, which judge the key, by name.
+
+        Each is there as it is and, of its family, fine-tuned: that alone brings some models to
+        some targets.
+        """
+        b, found = self.benchmark, {}
+        for i in range(b.strangers):
+            title = f"stranger {i + 1}"
+            architecture = (b.architecture, b.other)[i % 2]
+            clean = self._unmarked("stranger", architecture, 200 + i, 0.9, title)
+            found[title] = clean
+            for number, (labels, rate) in enumerate(_TUNINGS):
+                config = {
+                    **self.common, "part": "stranger", "architecture": architecture,
+                    "labels": labels, "rate": rate,
+                    "seed": 1000 * self.seed + 600 + 10 * i + number,
+                }  # fmt: skip
+                name = f"{title}, fine-tuned at {rate:g}"
+                found[name] = self.stage(parties.tuned, config, {"clean": clean}, name)
+        return found
 
     @functools.cached_property
     def victims(self):
@@ -152,11 +167,8 @@ class Owner:
 
     @functools.cached_property
     def innocent_verdicts(self):
-        """Verdicts on the strangers, by their title."""
-        return {
-            f"stranger {i + 1}": self.verdict(stranger, f"stranger {i + 1}")
-            for i, stranger in enumerate(self.strangers.values())
-        }
+        """Verdicts on the strangers, by their name."""
+        return {name: self.verdict(one, name) for name, one in self.strangers.items()}
 
     def stages(self):
         """All that the owner's records need."""
@@ -330,46 +342,6 @@ class Cell:
         return record
 
 
-def measured(owner, outcomes, experiment, suspect, verdict, fields, needed=()):
-    """The record of one suspect, or of the failure of what it needs.
-
-    Args:
-        owner: the `Owner`.
-        outcomes: what `stages.run` returned.
-        experiment: name of the experiment.
-        suspect, verdict: their stages.
-        fields: fields of the record that say who the suspect is.
-        needed: further stages without which there is no record.
-    """
-    place = owner.place(experiment)
-    for stage in (owner.victims[0], owner.judge, suspect, verdict, *needed):
-        found = outcomes[stage]
-        if isinstance(found, Failure):
-            error = f"{found.stage.title}: {found.error}"
-            name = fields.get("name", fields["role"])
-            return {**place, **fields, "role": "failed", "name": name, "error": error}
-    value, made = outcomes[verdict].value, outcomes[suspect]
-    low, high = _interval(value["held_out"])
-    return {
-        **place,
-        "name": fields["role"],
-        **fields,
-        "accuracy": made.value["accuracy"],
-        "rate_held_out": rate_of(value["held_out"]),
-        "rate_low": low,
-        "rate_high": high,
-        "rate_key": rate_of(value["keys"]),
-        "rate_controls": rate_of(value["controls"]),
-        "n": value["held_out"][1],
-        "decision": value["decision"],
-        "p_value": value["p_value"],
-        "queries": value["queries"],
-        "key_refused": outcomes[owner.judge].value["refused"],
-        "pair": outcomes[owner.victims[0]].value.get("pair"),
-        "seconds": made.seconds,
-    }
-
-
 def product(benchmarks, words, seeds, thefts):
     """The owners and cells of a grid.
 
@@ -384,18 +356,3 @@ def product(benchmarks, words, seeds, thefts):
     """
     owners = [Owner(*one) for one in itertools.product(benchmarks, words, seeds)]
     return owners, [Cell(owner, *theft) for owner in owners for theft in thefts]
-
-
-def rate_of(counts):
-    """A rate of `(hits, asked)`, or `None` if nothing was asked."""
-    hits, asked = counts
-    return hits / asked if asked else None
-
-
-def _interval(counts):
-    """The 95 % Clopper-Pearson interval of a rate."""
-    hits, asked = counts
-    if not asked:
-        return None, None
-    interval = clopper_pearson(hits, asked)
-    return float(interval.low), float(interval.high)

@@ -15,7 +15,7 @@ from ewe_tf import report
 from experiments import _encoders
 from experiments import stages
 from experiments.cache import Cache
-from experiments.cells import rate_of
+from experiments.measured import rate_of
 from experiments.stages import Failure
 from experiments.stages import Stage
 

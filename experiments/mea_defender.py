@@ -20,7 +20,7 @@ from experiments import extractions
 from experiments import parties
 from experiments import stages
 from experiments.cache import Cache
-from experiments.cells import rate_of
+from experiments.measured import rate_of
 from experiments.stages import Failure
 from experiments.stages import Stage
 

@@ -45,6 +45,20 @@ def _rows(config, part):
     return np.sort(rows[: round(config["share"] * count)])
 
 
+def tuned(config, inputs, folder):
+    """What becomes of an `unmarked` model (input `clean`) that learns some labels more.
+
+    `labels` of its part's rows that it has not seen, as many as there are at most, at `rate`.
+    """
+    part, clean = material.part(config, config["part"]), inputs["clean"]
+    fresh = np.setdiff1d(np.arange(len(part.x_train)), _rows(clean.config, part))
+    rows = np.random.default_rng(config["seed"]).permutation(fresh)[: config["labels"]]
+    attack = ewe_tf.removal.FineTuning(learning_rate=config["rate"], seed=config["seed"])
+    model = attack.run(learners.loaded(clean), (part.x_train[rows], part.y_train[rows]))
+    model.save(folder / "model.keras")
+    return {"accuracy": learners.accuracy(model, part)}
+
+
 def scratch(config, inputs, folder):
     """What a thief reaches without theft: a model trained on the true labels that he spends.
 
@@ -194,21 +208,22 @@ def suspect_of(result):
 def judged(config, inputs, folder):
     """The judge: asks strangers' models about the key, then calibrates the key with them.
 
-    A key that strangers answer too often is recorded as refused, and stays without a
-    calibration: the verdicts on it then have no small null rate to rest on.
+    Inputs are `stranger 1` and so on; what became of one is named with a comma, and of its family.
+    A key that strangers answer too often is recorded as refused, and stays without a calibration:
+    the verdicts on it then have no small null rate to rest on.
     """
     key = Key.load(inputs["victim"].folder / "key.npz")
     strangers = {n: learners.loaded(r) for n, r in inputs.items() if n.startswith("stranger")}
     answers = {name: answers_of(key, model) for name, model in strangers.items()}
-    key, refused = calibrated(key, strangers)
+    key, refused = calibrated(key, strangers, [name.split(",")[0] for name in strangers])
     key.save(folder / "key.npz")
     return {"answers": answers, "refused": refused}
 
 
-def calibrated(key, strangers):
+def calibrated(key, strangers, families=None):
     """`(key, refused)`: calibrated with models by name; or as it was, and why it is refused."""
     try:
-        return calibrate(key, strangers.values(), names=list(strangers)), None
+        return calibrate(key, strangers.values(), names=list(strangers), families=families), None
     except ValueError as error:
         return key, str(error)
 

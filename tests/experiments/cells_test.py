@@ -34,6 +34,17 @@ def test_the_thief_never_sees_the_victims_rows_nor_the_judge_the_owners_models(s
     assert cell.copy.inputs == {"victim": owner.victims[0]}
 
 
+def test_the_judge_calibrates_with_fine_tuned_strangers_of_each_family():
+    owner = Owner(BENCHMARK, "EWE", 0)
+    families = [name.split(",")[0] for name in owner.strangers]
+    assert {families.count(one) for one in families} == {3}
+    assert len(set(families)) == BENCHMARK.strangers
+    assert {*owner.judge.inputs.values()} == {owner.victims[0], *owner.strangers.values()}
+    for name, stage in owner.strangers.items():
+        if "clean" in stage.inputs:
+            assert stage.inputs["clean"] == owner.strangers[name.split(",")[0]]
+
+
 def test_the_price_is_that_of_one_pair():
     first, second = Owner(BENCHMARK, "EWE", 0).victims
     assert second.inputs == {**first.inputs, "first": first}
@@ -69,7 +80,7 @@ def test_a_word_sets_what_it_names_and_nothing_else():
     assert owner.scheme == "EWE hull_weight=0.2 share=0.003"
     for wrong, message in (
         ("EWF", "there is no scheme 'EWF'"),
-        ("EWE:trials=0", "`trials` must be an integer >= 1"),
+        ("EWE:trials=0", "`trials` must be an integer of at least 1"),
         ("EWE:share=0.5", r"`share` must be in \[0, 0.02\]"),
         ("EWE of strange inputs:share=0.01", "has no setting 'share=0.01'"),
         ("DynaMarks:epochs=3", "scheme 'DynaMarks' has no setting 'epochs=3'"),

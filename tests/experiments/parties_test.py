@@ -71,6 +71,27 @@ def test_attacks_at_the_input_are_put_up_again_around_what_is_in_the_file(owner,
     assert (result.folder / "model.tflite").exists()
 
 
+def test_strangers_are_fine_tuned_on_rows_they_have_not_seen(owner, cache, monkeypatch, tmp_path):
+    name, stage = next(one for one in owner.strangers.items() if "fine-tuned" in one[0])
+    clean = outcome(stage.inputs["clean"], cache)
+    given = {}
+
+    def run_on(attack, model, data):
+        given.update(rate=attack.learning_rate, x=data[0], y=data[1])
+        return model
+
+    monkeypatch.setattr(ewe_tf.removal.FineTuning, "run", run_on)
+    parties.tuned(stage.config, {"clean": clean}, tmp_path)
+    part = material.part(stage.config, "stranger")
+    classes = {x.tobytes(): y for x, y in zip(part.x_train, part.y_train, strict=True)}
+    seen = {x.tobytes() for x in part.x_train[parties._rows(clean.config, part)]}
+    drawn = {x.tobytes() for x in given["x"]}
+    # A tenth of the 200 rows is left, fewer than the labels that it may spend.
+    assert len(seen) == 180 and len(drawn) == 20 and not drawn & seen
+    assert [classes[x.tobytes()] for x in given["x"]] == given["y"].tolist()
+    assert name == f"stranger 1, fine-tuned at {given['rate']:g}"
+
+
 def test_scratch_without_labels_is_the_commonest_class(owner, cache):
     stage = Stage(parties.scratch, {**owner.common, "labels": 0})
     part = material.part(stage.config, "thief")
