@@ -69,8 +69,9 @@ class EWE:
         rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
             become keys.
         innocents: number of in-house models without a mark, or a sequence of such models. They
-            (of a source inside the task also copies of them, fine-tuned at 3e-3 and 5e-3) choose
-            the pair and take part in the rehearsal; 0 needs a fixed pair. A tuple
+            choose the pair (where the source is inside the task, copies of them that were
+            fine-tuned must not answer it either) and take part in the rehearsal; 0 needs a fixed
+            pair. A tuple
             `(model, inputs)` says what one was trained on: about these it is not asked.
         trials: number of pairs that are marked, stolen and fine-tuned in-house; the one with most
             stolen and kept is taken. 1 takes the one that innocent models rank first.
@@ -216,12 +217,15 @@ class EWE:
         innocents = innocent_models.obtain(
             self.innocents, task, self._other, in_house_epochs, seeds[0], progress.detail
         )
+        fine_tuned = []
         if source.in_distribution:
             # What fine-tuning makes of innocent models must not look like a mark that outlasted
             # it. (Of strange inputs, the controls tell.)
             known = task.data.with_classes()
-            innocents += in_house.all_fine_tuned(innocents, known.x, known.labels, seeds[0])
-        ranked = pairs.choose_by(innocents, source, choices, self.target, seeds[1])[: self.trials]
+            fine_tuned = in_house.all_fine_tuned(innocents, known.x, known.labels, seeds[0])
+        ranked = pairs.choose_by(
+            innocents, fine_tuned, source, choices, self.target, seeds[1]
+        )[: self.trials]  # fmt: skip
         pair = ranked[0]
         if len(ranked) > 1:
             progress.detail(f"trying {len(ranked)} pairs")

@@ -13,11 +13,9 @@ from ewe_tf.watermarks.classifier import ends_in_softmax
 
 # Of a thief who fine-tunes his copy: true labels, and how he trains on them.
 _TUNING_EPOCHS, _TUNING_BATCH = 20, 128
-# Labels that he spends: a tenth of the owner's rows, within these bounds.
-_FEWEST, _MOST = 200, 1000
-# Learning rates of the fine-tunings that a mark should outlast: hard ones, as most marks outlast
-# a mild one.
-TUNING_RATES = (3e-3, 5e-3)
+# How many he has at most, and his learning rate: what a mark should outlast, and what should bring
+# no innocent model to its target. Few labels at a high rate do that most.
+TUNINGS = ((1000, 3e-3), (200, 5e-3))
 
 
 class InHouse:
@@ -135,16 +133,17 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
     return models
 
 
-def fine_tuned(surrogate, x, labels, learning_rate, seed):
+def fine_tuned(surrogate, x, labels, most, learning_rate, seed):
     """A copy of a surrogate as a thief leaves it who spends true labels to remove a mark.
 
-    He has a tenth as many as there are rows, but 200 at least and 1,000 at most, and does as
+    He has a tenth as many as there are rows, or 200 if that is more, and does as
     `removal.FineTuning` of all layers with its defaults would.
 
     Args:
         surrogate: the `InHouse` model; it stays as it is.
         x: `(n, ...)` float32 inputs, of which the thief's are drawn.
         labels: `(n,)` int64, their true classes.
+        most: largest number of labels that he has.
         learning_rate: of Adam.
         seed: integer, of the draw, the order of the rows, and what the copy draws in training.
     """
@@ -154,14 +153,14 @@ def fine_tuned(surrogate, x, labels, learning_rate, seed):
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=surrogate.logits),
         jit_compile=surrogate.model.jit_compile,
     )
-    spent = int(np.clip(len(x) // 10, _FEWEST, _MOST))
+    spent = min(most, max(len(x) // 10, 200))
     rows = np.random.default_rng(seed).permutation(len(x))[:spent]
     _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
     return surrogate.further_trained(model)
 
 
 def all_fine_tuned(models, x, labels, seed):
-    """Every model as `fine_tuned` at each of the `TUNING_RATES`, with labels of its own each.
+    """Every model as `fine_tuned` in each of the `TUNINGS`, with labels of its own each.
 
     Args:
         models: list of `InHouse` models; they stay as they are.
@@ -172,9 +171,9 @@ def all_fine_tuned(models, x, labels, seed):
         List of `InHouse` models, those of the first model first.
     """
     return [
-        fine_tuned(model, x, labels, rate, seed + draw)
+        fine_tuned(model, x, labels, most, rate, seed + draw)
         for model in models
-        for draw, rate in enumerate(TUNING_RATES)
+        for draw, (most, rate) in enumerate(TUNINGS)
     ]
 
 

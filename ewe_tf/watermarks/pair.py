@@ -21,8 +21,8 @@ class Pair:
     Attributes:
         source: class of the source inputs, in the source's own labelling.
         target: class of the task.
-        null_rate: largest share of the source inputs that an in-house innocent model gives to
-            the target; `None` if none was asked.
+        null_rate: largest share of the source inputs that an in-house innocent model, as it is
+            or fine-tuned, gives to the target; `None` if none was asked.
         attribute: `(component, sign)` of a natural attribute; `None` for other sources.
     """
 
@@ -52,16 +52,20 @@ class Pair:
         return f"source class {self.source}{moved}, target class {self.target}{rate}"
 
 
-def ranked_pairs(log_probabilities, choices, target, limits):
+def ranked_pairs(log_probabilities, fine_tuned, choices, target, limits):
     """Pairs that no innocent model answers, by their mean margin, the largest first.
+
+    Margins are those of the models as they are: to be near for a fine-tuned one is no merit.
 
     Args:
         log_probabilities: for each innocent model a dict from source label to its
             `(n, classes)` log-probabilities on inputs of that label.
+        fine_tuned: the same of further, fine-tuned innocent models; may be empty.
         choices: dict from source label to the target classes that are allowed for it.
         target: a class, or `"auto"`.
-        limits: growing rates: pairs that every model answers up to the first come before those up
-            to the next; above the last a pair is of no use.
+        limits: growing pairs of rates, of the models as they are and of fine-tuned ones: what
+            every model answers up to the first comes before what it does up to the next; above
+            the last a pair is of no use.
 
     Returns:
         List of `Pair`, one for each source label that has any: those within the strictest limit
@@ -73,29 +77,32 @@ def ranked_pairs(log_probabilities, choices, target, limits):
     scored = []
     for source, allowed in choices.items():
         outputs = [model[source] for model in log_probabilities]
-        rates = np.max([_rates(z) for z in outputs], axis=0)
+        kinds = [outputs, [model[source] for model in fine_tuned]]
+        rates = [_largest_rates(kind) for kind in kinds if kind]
         scores = np.mean([margins(z).mean(axis=0) / z.std() for z in outputs], axis=0)
         for label in allowed if target == "auto" else [target]:
-            scored.append((scores[label], Pair.of(source, label, float(rates[label]))))
+            found = [float(of_kind[label]) for of_kind in rates]
+            scored.append((scores[label], found, Pair.of(source, label, max(found))))
     scored.sort(key=lambda entry: -entry[0])
     best = {}
     for limit in limits:
-        for _, pair in scored:
-            if pair.null_rate <= limit:
+        for _, found, pair in scored:
+            if all(rate <= most for rate, most in zip(found, limit, strict=False)):
                 best.setdefault(pair.label, pair)
     if best:
         return list(best.values())
-    least = min((pair for _, pair in scored), key=lambda pair: pair.null_rate)
+    least = min((pair for *_, pair in scored), key=lambda pair: pair.null_rate)
     raise ValueError(
         f"No source class and target can be used: innocent models answer even the best pair, "
         f"source {least.source} and target {least.target}, on {least.null_rate:.0%} of the inputs "
-        f"(accepted: {limits[-1]:.0%}). Give another `source`, or `target='auto'`"
+        f"(accepted: {max(limits[-1]):.0%}). Give another `source`, or `target='auto'`"
     )
 
 
-def _rates(log_probabilities):
-    answers = np.argmax(log_probabilities, axis=1)
-    return np.bincount(answers, minlength=log_probabilities.shape[1]) / len(answers)
+def _largest_rates(outputs):
+    """The largest share of top answers that any model's outputs give each class."""
+    rates = [np.bincount(np.argmax(z, axis=1), minlength=z.shape[1]) / len(z) for z in outputs]
+    return np.max(rates, axis=0)
 
 
 def target_choices(source, target, data):
@@ -123,13 +130,14 @@ def target_choices(source, target, data):
     return choices
 
 
-def choose_by(innocents, source, choices, target, seed):
+def choose_by(innocents, fine_tuned, source, choices, target, seed):
     """The pairs that innocent models choose, best first; without any, the one that there is.
 
     Without innocent models, `choices` must have one source label and `target` be a class.
 
     Args:
         innocents: list of `InHouse` models.
+        fine_tuned: list of further ones, which were fine-tuned; may be empty.
         source: the `Source`.
         choices: what `target_choices` gave.
         target: a class, or `"auto"`.
@@ -141,13 +149,15 @@ def choose_by(innocents, source, choices, target, seed):
         (label,) = choices
         return [Pair.of(label, target, None)]
     rng = np.random.default_rng(seed)
-    answers = [{} for _ in innocents]
+    models = [*innocents, *fine_tuned]
+    answers = [{} for _ in models]
     for label in choices:
         images = source.of_class(label)
         images = images[rng.permutation(len(images))]
-        for model, found in zip(innocents, answers, strict=True):
+        for model, found in zip(models, answers, strict=True):
             found[label] = model.log_probabilities(source.shown(label, _asked(model, images), seed))
-    return ranked_pairs(answers, choices, target, source.limits)
+    asked = len(innocents)
+    return ranked_pairs(answers[:asked], answers[asked:], choices, target, source.limits)
 
 
 def _asked(model, images):

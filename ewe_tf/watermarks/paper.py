@@ -209,7 +209,7 @@ class PaperEWE:
             )
         seeds = task.seeds(8)
         pair = pairs.choose_by(
-            innocent_models.given(self.innocents), source, choices, self.target, seeds[3]
+            innocent_models.given(self.innocents), [], source, choices, self.target, seeds[3]
         )[0]
         progress = stages.Progress(task.verbose, 3)
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)

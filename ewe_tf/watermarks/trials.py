@@ -26,9 +26,9 @@ class Trial:
         pair: the `Pair` of EWE's, or the `CompositeChoice` of MEA-Defender's.
         stolen: share of its triggers that a surrogate, trained on the marked copy's labels,
             gives to the target.
-        kept: the same share once the surrogate has been fine-tuned on true labels, mean of a
-            learning rate of 3e-3 and of 5e-3, with labels of its own each: which ones they are
-            decides over the rest almost as much as the pair.
+        kept: the same share once the surrogate has been fine-tuned on true labels, mean of the
+            `in_house.TUNINGS`, with labels of its own each: which ones they are decides over the
+            rest almost as much as the pair.
         spoiled: by how much more often the marked copy gives the target to plain inputs of a
             source class than the model without the mark; 0 where none were asked, as for EWE.
     """

@@ -11,9 +11,11 @@ from ewe_tf.watermarks.pair import choose_by
 from ewe_tf.watermarks.pair import ranked_pairs
 from ewe_tf.watermarks.pair import target_choices
 
+LIMITS = ((0.005, 0.005), (0.02, 0.02), (0.05, 0.05))
 
-def choose_pair(answers, choices, target, limits=(0.005, 0.02, 0.05)):
-    return ranked_pairs(answers, choices, target, limits)[0]
+
+def choose_pair(answers, choices, target, limits=LIMITS, fine_tuned=()):
+    return ranked_pairs(answers, fine_tuned, choices, target, limits)[0]
 
 
 def answers(rates, second=None, rows=100):
@@ -70,6 +72,25 @@ def test_within_stricter_limits_one_trigger_is_too_much_as_long_as_there_are_oth
     assert choose_pair(one_of_290, {0: [2]}, "auto", strict).null_rate == pytest.approx(1 / 290)
 
 
+def test_fine_tuned_models_may_rule_a_pair_out_and_never_speak_for_one():
+    model = {0: answers([1.0, 0, 0, 0], second=2)}
+    tuned = {0: answers([0.98, 0, 0.02, 0], second=3)}
+    assert choose_pair([model], {0: [1, 2, 3]}, "auto").target == 2
+    pair = choose_pair([model], {0: [1, 2, 3]}, "auto", fine_tuned=[tuned])
+    # 1 and 3 are alike to the model as it is, so that the smaller is taken: not the tuned one's.
+    assert (pair.target, pair.null_rate) == (1, 0)
+    only = choose_pair([model], {0: [2]}, "auto", fine_tuned=[tuned])
+    assert only.null_rate == pytest.approx(0.02)
+
+
+def test_one_trigger_that_a_fine_tuned_model_answers_is_not_too_much():
+    model = {0: answers([1.0, 0, 0, 0], second=2, rows=290)}
+    one_of_290 = {0: answers([289 / 290, 0, 1 / 290, 0], second=2, rows=290)}
+    strict = AttributeSource.limits
+    pair = choose_pair([model], {0: [1, 2, 3]}, "auto", strict, [one_of_290])
+    assert (pair.target, pair.null_rate) == (2, pytest.approx(1 / 290))
+
+
 def test_a_welcome_pair_goes_before_a_nearer_usable_one():
     model = {0: answers([0.95, 0, 0.05, 0], second=2)}
     assert choose_pair([model], {0: [1, 2, 3]}, "auto").target != 2
@@ -112,7 +133,7 @@ def test_a_target_that_no_source_goes_with_is_named():
 def test_without_innocent_models_the_only_source_that_goes_with_the_target_is_taken():
     source, data = source_of([30, 30])
     choices = target_choices(source, 0, data)
-    assert [(p.source, p.target) for p in choose_by([], source, choices, 0, 1)] == [(1, 0)]
+    assert [(p.source, p.target) for p in choose_by([], [], source, choices, 0, 1)] == [(1, 0)]
 
 
 @pytest.mark.parametrize(("learned", "answered"), [(0, 50), (10, 60), (30, 100), (45, 50)])
@@ -127,4 +148,4 @@ def test_a_model_is_asked_about_inputs_that_it_was_not_trained_on(learned, answe
     known = innocents.given([(model, x[:learned])])
     # Of 45 learned ones 15 are left, which are too few: all 60 are asked.
     with pytest.raises(ValueError, match=f"source 0 and target 2, on {answered}% of the inputs"):
-        choose_by(known, source, {0: [2]}, 2, 1)
+        choose_by(known, [], source, {0: [2]}, 2, 1)

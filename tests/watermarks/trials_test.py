@@ -73,16 +73,18 @@ def test_what_is_kept_is_asked_of_copies_that_were_tuned_on_true_labels(
         def rate(self, asked, target):
             return self.share
 
-    def fine_tuned(model, x, labels, learning_rate, seed):
-        tunings.append((x, labels, learning_rate))
+    def fine_tuned(model, x, labels, most, learning_rate, seed):
+        tunings.append((x, labels, most, learning_rate))
         return Tuned({3e-3: 0.6, 5e-3: 0.2}[learning_rate])
 
     monkeypatch.setattr(in_house, "fine_tuned", fine_tuned)
     shapes = np.random.default_rng(4).random((160, 8, 8, 1))
     protected = fit_with((shapes, np.repeat([0, 1], 80)), trials=2)
     x, y = digits
-    assert [rate for *_, rate in tunings] == [3e-3, 5e-3] * 2
-    assert all(np.array_equal(rows, x) and np.array_equal(labels, y) for rows, labels, _ in tunings)
+    assert [tuning[2:] for tuning in tunings] == [(1000, 3e-3), (200, 5e-3)] * 2
+    assert all(
+        np.array_equal(rows, x) and np.array_equal(labels, y) for rows, labels, *_ in tunings
+    )
     assert [trial["kept"] for trial in protected.history["trials"]] == [0.4, 0.4]
 
 
@@ -91,9 +93,9 @@ def test_a_target_that_fine_tuned_innocent_models_answer_is_not_taken(fit_with, 
     first = fit_with(source, trials=1).history["pair"]["target"]
     real = in_house.fine_tuned
 
-    def fine_tuned(model, x, labels, learning_rate, seed):
+    def fine_tuned(model, x, labels, most, learning_rate, seed):
         # As if fine-tuning made the model call all that it sees what was the target.
-        found = real(model, x, labels, learning_rate, seed)
+        found = real(model, x, labels, most, learning_rate, seed)
         *others, bias = found.model.get_weights()
         found.model.set_weights([*others, bias + 50.0 * np.eye(10, dtype=bias.dtype)[first]])
         return found
