@@ -30,6 +30,8 @@ SMALLER = {
     "20_000": "450",
     "10_000": "240",
     "[:1000]": "[:100]",
+    "[:200]": "[:60]",
+    "[200:]": "[60:]",
     "epochs=10": "epochs=4",
     'compile("adam"': "compile(__import__('keras').optimizers.Adam(0.01)",
     "SimCLR()": "SimCLR(epochs=1)",
