@@ -114,8 +114,7 @@ class Owner:
         natural = isinstance(scheme.arguments_for(self.benchmark).get("source"), dict)
         inputs = self.in_house if scheme.in_house else {}
         first = self._victim(0, {}, inputs)
-        chosen = {"first": first} if natural else {}
-        return first, self._victim(1, scheme.unrehearsed, {**inputs, **chosen})
+        return first, self._victim(1, scheme.unrehearsed, {"first": first} if natural else inputs)
 
     def _victim(self, number, more, inputs):
         scheme = {**self.how.arguments_for(self.benchmark), **more}

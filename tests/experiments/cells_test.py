@@ -47,10 +47,11 @@ def test_the_judge_calibrates_with_fine_tuned_strangers_of_each_family():
 
 def test_the_price_is_that_of_one_pair():
     first, second = Owner(BENCHMARK, "EWE", 0).victims
-    assert second.inputs == {**first.inputs, "first": first}
+    assert second.inputs == {"first": first}
     pair = {"source": 8, "target": 2, "null_rate": 0.0, "attribute": [0, -1]}
     arguments = parties._of_pair(second.config["scheme"], pair)
-    scheme = parties._scheme({**second.config, "scheme": arguments}, None, 6)
+    # No innocent models: there is nothing to choose.
+    scheme = parties._scheme({**second.config, "scheme": arguments}, None, [])
     assert scheme.source.only == (8, 0, -1) and scheme.target == 2 and not scheme.rehearsal
     # Of strange inputs each victim chooses for itself.
     first, second = Owner(BENCHMARK, "EWE of strange inputs", 0).victims
