@@ -222,7 +222,9 @@ class EWE:
             # What fine-tuning makes of innocent models must not look like a mark that outlasted
             # it. (Of strange inputs, the controls tell.)
             known = task.data.with_classes()
-            fine_tuned = in_house.all_fine_tuned(innocents, known.x, known.labels, seeds[0])
+            fine_tuned = in_house.all_fine_tuned(
+                innocents, known.x, known.labels, seeds[0], in_house.INNOCENT_TUNINGS
+            )
         ranked = pairs.choose_by(
             innocents, fine_tuned, source, choices, self.target, seeds[1]
         )[: self.trials]  # fmt: skip
@@ -254,6 +256,7 @@ class EWE:
                 rehearsal,
                 task,
                 innocents,
+                fine_tuned,
                 candidates,
                 held_out,
                 pair.target,

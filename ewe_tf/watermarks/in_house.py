@@ -5,6 +5,8 @@ says how a stranger's model would. Surrogates are trained on the marked model's 
 they answer says what a thief's copy would.
 """
 
+import itertools
+
 import keras
 import numpy as np
 
@@ -13,9 +15,11 @@ from ewe_tf.watermarks.classifier import ends_in_softmax
 
 # Of a thief who fine-tunes his copy: true labels, and how he trains on them.
 _TUNING_EPOCHS, _TUNING_BATCH = 20, 128
-# How many he has at most, and his learning rate: what a mark should outlast, and what should bring
-# no innocent model to its target. Few labels at a high rate do that most.
+# How many he has at most, and his learning rate: what a mark should outlast.
 TUNINGS = ((1000, 3e-3), (200, 5e-3))
+# What should bring no innocent model to a target. Few labels at a high rate do that most, and to
+# other targets with every draw.
+INNOCENT_TUNINGS = ((1000, 3e-3), (200, 5e-3), (200, 5e-3), (200, 5e-3))
 
 
 class InHouse:
@@ -159,21 +163,21 @@ def fine_tuned(surrogate, x, labels, most, learning_rate, seed):
     return surrogate.further_trained(model)
 
 
-def all_fine_tuned(models, x, labels, seed):
-    """Every model as `fine_tuned` in each of the `TUNINGS`, with labels of its own each.
+def all_fine_tuned(models, x, labels, seed, tunings=TUNINGS):
+    """Every model as `fine_tuned` in each of the ways, with labels of its own each.
 
     Args:
         models: list of `InHouse` models; they stay as they are.
         x, labels: as in `fine_tuned`.
         seed: integer.
+        tunings: pairs of the largest number of labels and the learning rate.
 
     Returns:
         List of `InHouse` models, those of the first model first.
     """
     return [
         fine_tuned(model, x, labels, most, rate, seed + draw)
-        for model in models
-        for draw, (most, rate) in enumerate(TUNINGS)
+        for draw, (model, (most, rate)) in enumerate(itertools.product(models, tunings))
     ]
 
 

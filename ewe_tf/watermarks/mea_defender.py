@@ -265,6 +265,7 @@ class MEADefender:
                 rehearsal,
                 task,
                 innocents,
+                [],
                 candidates.triggers,
                 held_out.triggers,
                 choice.target,

@@ -32,6 +32,7 @@ def rehearse(
     rehearsal,
     task,
     innocents,
+    fine_tuned,
     candidates,
     held_out,
     target,
@@ -47,6 +48,8 @@ def rehearse(
         rehearsal: the `Rehearsal`.
         task: the `Task`, whose model is marked.
         innocents: list of `InHouse` models.
+        fine_tuned: list of further ones, which were fine-tuned: triggers that they answer are
+            no keys as long as there are others. May be empty.
         candidates: `(n, ...)` triggers to choose from.
         held_out: `(m, ...)` triggers that are only counted.
         target: the target class.
@@ -57,7 +60,7 @@ def rehearse(
         progress: called with lines of text.
 
     Returns:
-        `(kept, found)`: rows of the candidates, and rates of copies and innocent models (JSON).
+        `(kept, found)`: rows of the candidates, and rates of all these models (JSON).
     """
     data = task.data
     copies = in_house.train_in_house(
@@ -76,10 +79,15 @@ def rehearse(
         target,
         rehearsal.innocence,
     )
-    kept = selection.best_keys(scores, keys)
+    tuned = [model.log_probabilities(candidates) for model in fine_tuned]
+    kept = selection.best_keys(selection.without_answered(scores, tuned, target), keys)
     found = {
         f"{name}_{part}": [model.rate(images, target) for model in models]
-        for name, models in (("surrogates", copies), ("innocents", innocents))
+        for name, models in (
+            ("surrogates", copies),
+            ("innocents", innocents),
+            ("fine_tuned_innocents", fine_tuned),
+        )
         for part, images in (("held_out", held_out), ("keys", candidates[kept]))
     }
     progress(

@@ -28,6 +28,20 @@ def key_scores(surrogates, innocents, target, innocence):
     return stolen - innocence * np.maximum(0.0, 2.0 + clean)
 
 
+def without_answered(scores, fine_tuned, target):
+    """Scores `(n,)` that put triggers last which a fine-tuned innocent model answers.
+
+    Args:
+        scores: `(n,)` float array.
+        fine_tuned: list of `(n, classes)` log-probabilities of such models; may be empty.
+        target: the target class.
+    """
+    answered = np.zeros(len(scores), bool)
+    for log_probabilities in fine_tuned:
+        answered |= np.argmax(log_probabilities, axis=1) == target
+    return np.where(answered, -np.inf, scores)
+
+
 def best_keys(scores, count):
     """Rows of the `count` largest scores, in their original order."""
     return np.sort(np.argsort(-scores, kind="stable")[:count])
