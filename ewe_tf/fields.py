@@ -33,7 +33,9 @@ def number(
         value = getattr(owner, name)
         if optional and value is None:
             continue
-        real = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(
+            value, bool
+        )
         inside = real and math.isfinite(value) and least <= value <= most
         if not inside or not above < value < below:
             _refuse(name, f"a number in {left}, {right}", value, optional)
@@ -42,7 +44,7 @@ def number(
 def choice(owner, name, accepted):
     """The field `name` of `owner` is one of `accepted`."""
     value = getattr(owner, name)
-    if not any(value is one or (type(value) is type(one) and value == one) for one in accepted):
+    if not any(isinstance(value, type(one)) and value == one for one in accepted):
         _refuse(name, f"one of {', '.join(map(repr, accepted))}", value)
 
 

@@ -23,7 +23,8 @@ class Benchmark:
             triggers all the same.
         published: arguments of `EWE.paper` for this data set that differ from its defaults.
         pool: name of the data set that thieves have besides: neither the task nor the source.
-        strangers: number of innocent models that judge the key.
+        strangers: number of independent innocent models that judge the key, each together with
+            fine-tuned copies of it.
         innocents: number of in-house innocent models that choose the pair.
         alpha: level of the verdicts.
         answers: what verdicts ask suspects for: `"label"`; or `"probabilities"`, to test the

@@ -85,8 +85,8 @@ class Owner:
     def strangers(self):
         """Innocent models of others, which judge the key, by name.
 
-        Each is there as it is and, of its family, fine-tuned: that alone brings some models to
-        some targets.
+        Each comes with fine-tuned copies of it, which are one family with it: fine-tuning alone
+        brings some models to some targets.
         """
         b, found = self.benchmark, {}
         for i in range(b.strangers):
@@ -98,9 +98,9 @@ class Owner:
                 config = {
                     **self.common, "part": "stranger", "architecture": architecture,
                     "labels": labels, "rate": rate,
-                    "seed": 1000 * self.seed + 600 + 10 * i + number,
+                    "seed": 1000 * self.seed + 600 + len(_TUNINGS) * i + number,
                 }  # fmt: skip
-                name = f"{title}, fine-tuned at {rate:g}"
+                name = f"{title}, fine-tuned on {labels} at {rate:g}"
                 found[name] = self.stage(parties.tuned, config, {"clean": clean}, name)
         return found
 

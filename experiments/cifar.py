@@ -32,10 +32,10 @@ BENCHMARK = Benchmark(
     settings={
         # Small weights: here they, and hardly the relabelled rows, draw plain images along.
         "source": {"share": 0.002, "weight": 3.0, "reach": (5.5, 8.0)},
-        "trigger_weight": 0.02,
-        "hull_weight": 0.02,
-        "snnl_weight": 0.02,
-        "trials": 4,
+        "trigger_weight": 0.015,
+        "hull_weight": 0.015,
+        "snnl_weight": 0.015,
+        "trials": 6,
         "rehearsal": {"surrogates": 2},
     },
     # Copies that have learned little answer whatever is strange with the target, unless much

@@ -23,10 +23,10 @@ BENCHMARK = Benchmark(
     },
     settings={
         "source": {"share": 0.002, "weight": 3.0},
-        # Many: what a fine-tuning leaves differs more between pairs than between settings.
         "trigger_weight": 0.06,
         "hull_weight": 0.06,
         "snnl_weight": 0.06,
+        # Many: what a fine-tuning leaves differs more between pairs than between settings.
         "trials": 12,
     },
     strange={"trigger_weight": 0.15, "hull_weight": 0.15, "snnl_weight": 0.15, "trials": 3},

@@ -46,10 +46,13 @@ def _rows(config, part):
 
 
 def tuned(config, inputs, folder):
-    """What becomes of an `unmarked` model (input `clean`) that learns some labels more.
+    """An `unmarked` model, input `clean`, that somebody fine-tunes.
 
-    `labels` of its part's rows that it has not seen, as many as there are at most, at `rate`.
+    It learns `labels` of its part's rows that it has not seen (all, where they are fewer) at
+    `rate`.
     """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(config["seed"])
     part, clean = material.part(config, config["part"]), inputs["clean"]
     fresh = np.setdiff1d(np.arange(len(part.x_train)), _rows(clean.config, part))
     rows = np.random.default_rng(config["seed"]).permutation(fresh)[: config["labels"]]

@@ -11,8 +11,9 @@ import numpy as np
 GENERATOR = 2
 
 # Of the scheme's seeds: which one draws the source images, which the controls, which the scores
-# that natural attributes are moved to, and which the trials of pairs.
-SPLIT, CONTROLS, SCORES, TRIALS = 2, 6, 7, 8
+# that natural attributes are moved to, which the trials of pairs, and which the fine-tunings of
+# innocent models.
+SPLIT, CONTROLS, SCORES, TRIALS, TUNINGS = 2, 6, 7, 8, 9
 
 # The same for keys of composites: what draws the pools of images, the candidates, the held out,
 # and what mixers that learn are fitted by.

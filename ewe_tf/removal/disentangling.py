@@ -48,8 +48,7 @@ class Disentangling(Retraining):
         super().__post_init__()
         fields.number(self, "weight", least=0)
         fields.integer(self, "guesses", least=2)
-        if self.temperature is not None:
-            fields.number(self, "temperature", above=0)
+        fields.number(self, "temperature", above=0, optional=True)
         fields.number(self, "largest_patch", above=0, most=1)
 
     def run(self, model, data):

@@ -54,7 +54,7 @@ class FineTuning(Retraining):
     def __post_init__(self):
         super().__post_init__()
         fields.choice(self, "layers", ("all", "last"))
-        fields.choice(self, "new_head", (True, False))
+        fields.instance(self, "new_head", bool, described="True or False")
 
     def run(self, model, data):
         """Returns a fine-tuned copy of `model`.

@@ -28,4 +28,4 @@ class Retraining:
         fields.number(self, "learning_rate", above=0)
         fields.integer(self, "batch_size")
         fields.integer(self, "seed", least=0)
-        fields.choice(self, "verbose", (0, 1, 2))
+        fields.integer(self, "verbose", least=0, most=2)

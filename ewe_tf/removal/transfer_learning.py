@@ -37,8 +37,7 @@ class TransferLearning(Retraining):
 
     def __post_init__(self):
         super().__post_init__()
-        if self.num_classes is not None:
-            fields.integer(self, "num_classes", least=2)
+        fields.integer(self, "num_classes", least=2, optional=True)
         fields.choice(self, "layers", ("all", "last"))
 
     def run(self, model, data):

@@ -40,7 +40,7 @@ class Half(Mixer):
     draws = 4
 
     def __post_init__(self):
-        fields.choice(self, "axis", (0, 1))
+        fields.integer(self, "axis", least=0, most=1)
         fields.number(self, "jitter", least=0, below=0.5)
 
     def _mix(self, first, second, draws):

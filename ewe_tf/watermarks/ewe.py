@@ -141,12 +141,7 @@ class EWE:
                     f"moves inputs itself. Received: {value!r}"
                 )
         fields.instance(self, "rehearsal", bool, Rehearsal, described="a Rehearsal, True or False")
-        if isinstance(self.innocents, int):
-            fields.integer(self, "innocents", least=0)
-        else:
-            fields.instance(
-                self, "innocents", list, tuple, described="a number or a list of models"
-            )
+        innocent_models.check_field(self)
         if self.other_architecture is not None and not callable(self.other_architecture):
             raise ValueError(
                 "`other_architecture` must be a function (input_shape, num_classes) -> model. "
@@ -196,7 +191,7 @@ class EWE:
             )
         innocent_models.check(self.innocents, task.classifier)
         patch, ascent = self._patch_and_ascent(source, task.data.value_range)
-        seeds = task.seeds(generator.TRIALS + 1)
+        seeds = task.seeds(generator.TUNINGS + 1)
         entangling = Entangling(
             names, source, patch, ascent, self.distance, self._layout(task), self._weights,
             self.epochs, self.learning_rate, seeds,
@@ -223,8 +218,10 @@ class EWE:
             # it. (Of strange inputs, the controls tell.)
             known = task.data.with_classes()
             fine_tuned = in_house.all_fine_tuned(
-                innocents, known.x, known.labels, seeds[0], in_house.INNOCENT_TUNINGS
-            )
+                innocents, known.x, known.labels, seeds[generator.TUNINGS],
+                in_house.INNOCENT_TUNINGS,
+            )  # fmt: skip
+            progress.detail(f"{len(fine_tuned)} fine-tuned copies of them")
         ranked = pairs.choose_by(
             innocents, fine_tuned, source, choices, self.target, seeds[1]
         )[: self.trials]  # fmt: skip
@@ -360,7 +357,8 @@ class EWE:
 
 
 def _cost(scheme, task, rehearsal, epochs, fixed):
-    clean = scheme.innocents if isinstance(scheme.innocents, int) else 0
+    given = isinstance(scheme.innocents, list | tuple)
+    clean = 0 if given else scheme.innocents
     copies = rehearsal.surrogates if rehearsal else 0
     tried = 0 if fixed or scheme.trials == 1 else scheme.trials
     more = f"; up to {tried} pairs tried, {scheme.epochs} + {epochs} epochs each" if tried else ""

@@ -35,10 +35,10 @@ class InHouse:
         self.logits = not ends_in_softmax(model)
         self._seen = frozenset(map(generator.digest, seen))
 
-    def further_trained(self, model):
-        """An `InHouse` of a further trained copy of the model, which knows the same inputs."""
-        copy = InHouse(model)
-        copy._seen = self._seen
+    def further_trained(self, model, x):
+        """An `InHouse` of a copy of the model that was trained further, on `(n, ...)` float32."""
+        copy = InHouse(model, x)
+        copy._seen |= self._seen
         return copy
 
     def has_seen(self, x):
@@ -140,8 +140,9 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
 def fine_tuned(surrogate, x, labels, most, learning_rate, seed):
     """A copy of a surrogate as a thief leaves it who spends true labels to remove a mark.
 
-    He has a tenth as many as there are rows, or 200 if that is more, and does as
-    `removal.FineTuning` of all layers with its defaults would.
+    He has a tenth as many as there are rows, or 200 if that is more, but `most` at most, and does
+    as `removal.FineTuning` of all layers with its defaults would. They are rows that the surrogate
+    has not seen, where these are enough.
 
     Args:
         surrogate: the `InHouse` model; it stays as it is.
@@ -158,9 +159,11 @@ def fine_tuned(surrogate, x, labels, most, learning_rate, seed):
         jit_compile=surrogate.model.jit_compile,
     )
     spent = min(most, max(len(x) // 10, 200))
-    rows = np.random.default_rng(seed).permutation(len(x))[:spent]
+    fresh = np.flatnonzero(~surrogate.has_seen(x))
+    rows = fresh if len(fresh) >= spent else np.arange(len(x))
+    rows = np.random.default_rng(seed).permutation(rows)[:spent]
     _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
-    return surrogate.further_trained(model)
+    return surrogate.further_trained(model, x[rows])
 
 
 def all_fine_tuned(models, x, labels, seed, tunings=TUNINGS):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ewe_tf import fields
 from ewe_tf.watermarks import in_house
 
 # Share of the data that an in-house innocent model sees; another one for each, for they are to
@@ -9,14 +10,29 @@ from ewe_tf.watermarks import in_house
 _SHARE = 0.7
 
 
+_NUMBER = int | np.integer
+
+
+def check_field(scheme):
+    """Raises ValueError unless `scheme.innocents` is a number or a sequence."""
+    value = scheme.innocents
+    if isinstance(value, bool) or not isinstance(value, _NUMBER | list | tuple):
+        raise ValueError(
+            f"`innocents` must be an integer of at least 0, or a list of models. "
+            f"Received: innocents={value!r}"
+        )
+    if isinstance(value, _NUMBER):
+        fields.integer(scheme, "innocents", least=0)
+
+
 def count(innocents):
     """Number of innocent models that the argument `innocents` of a scheme means."""
-    return innocents if isinstance(innocents, int) else len(innocents)
+    return int(innocents) if isinstance(innocents, _NUMBER) else len(innocents)
 
 
 def check(innocents, classifier):
     """Raises ValueError if a given model does not fit the inputs and classes of the victim."""
-    if isinstance(innocents, int):
+    if isinstance(innocents, _NUMBER):
         return
     expected = [(None, *classifier.input_shape)], [(None, classifier.num_classes)]
     for i, (model, seen) in enumerate(map(_with_seen, innocents)):
@@ -62,7 +78,7 @@ def obtain(innocents, task, other_architecture, epochs, seed, progress):
     Returns:
         List of `InHouse` models.
     """
-    if not isinstance(innocents, int):
+    if not isinstance(innocents, _NUMBER):
         return given(innocents)
     rng = np.random.default_rng(seed)
     data, rows = task.data, int(_SHARE * len(task.data.x))

@@ -144,8 +144,7 @@ class MEADefender:
             composites.named(mixer)
         composite_choice.check_classes(self.source_classes, self.target)
         fields.instance(self, "rehearsal", bool, Rehearsal, described="a Rehearsal, True or False")
-        if isinstance(self.innocents, int):
-            fields.integer(self, "innocents", least=0)
+        innocent_models.check_field(self)
 
     @classmethod
     def paper(cls, **arguments):
@@ -227,12 +226,12 @@ class MEADefender:
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
         history = {}
 
+        innocent_models.check(self.innocents, classifier)
         progress.stage("Task training", f"{task.epochs} epochs" if task.epochs else "done before")
         history["task"] = stages.train_task(classifier, data, task.epochs, *keras_arguments)
         task.check_trained()
 
         progress.stage("In-house innocent models")
-        innocent_models.check(self.innocents, classifier)
         innocents = innocent_models.obtain(
             self.innocents, task, self._other, in_house_epochs, seeds[0], progress.detail
         )

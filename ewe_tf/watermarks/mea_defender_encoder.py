@@ -106,12 +106,11 @@ class MEADefenderEncoder:
     theft: StolenEncoder = StolenEncoder(augmentation=SimCLR(least=1.0).views)
 
     def __post_init__(self):
-        fields.integer(self, "epochs", "batch_size", "rows", "keys")
+        fields.integer(self, "epochs", "batch_size", "rows")
+        fields.integer(self, "keys", most=CANDIDATES)
         fields.integer(self, "surrogates", least=0)
         fields.number(self, "lean", "verification_weight", "evasion_weight", least=0)
         fields.number(self, "learning_rate", above=0)
-        if self.keys > CANDIDATES:
-            raise ValueError(f"`keys` must be at most {CANDIDATES}. Received: {self.keys!r}")
         check_classes(self.source_classes, self.target)
         for mixer in (self.combine, *self.evasion):
             composites.named(mixer)

@@ -21,8 +21,9 @@ class Pair:
     Attributes:
         source: class of the source inputs, in the source's own labelling.
         target: class of the task.
-        null_rate: largest share of the source inputs that an in-house innocent model, as it is
-            or fine-tuned, gives to the target; `None` if none was asked.
+        null_rate: largest share of the source inputs that an in-house innocent model gives to
+            the target, or largest mean probability that a fine-tuned one gives it on them, if
+            that is more; `None` if none was asked.
         attribute: `(component, sign)` of a natural attribute; `None` for other sources.
     """
 
@@ -55,7 +56,9 @@ class Pair:
 def ranked_pairs(log_probabilities, fine_tuned, choices, target, limits):
     """Pairs that no innocent model answers, by their mean margin, the largest first.
 
-    Margins are those of the models as they are: to be near for a fine-tuned one is no merit.
+    Margins are those of the models as they are: to be near for a fine-tuned one is no merit. What
+    fine-tuning brings models to differs with every draw of labels; the probability that they give
+    a target foretells better than the rate what strangers' models will do.
 
     Args:
         log_probabilities: for each innocent model a dict from source label to its
@@ -63,9 +66,9 @@ def ranked_pairs(log_probabilities, fine_tuned, choices, target, limits):
         fine_tuned: the same of further, fine-tuned innocent models; may be empty.
         choices: dict from source label to the target classes that are allowed for it.
         target: a class, or `"auto"`.
-        limits: growing pairs of rates, of the models as they are and of fine-tuned ones: what
-            every model answers up to the first comes before what it does up to the next; above
-            the last a pair is of no use.
+        limits: growing pairs, of a rate of the models as they are and of a mean probability of
+            fine-tuned ones: what all of them stay within comes before what stays within the next;
+            above the last a pair is of no use.
 
     Returns:
         List of `Pair`, one for each source label that has any: those within the strictest limit
@@ -77,17 +80,18 @@ def ranked_pairs(log_probabilities, fine_tuned, choices, target, limits):
     scored = []
     for source, allowed in choices.items():
         outputs = [model[source] for model in log_probabilities]
-        kinds = [outputs, [model[source] for model in fine_tuned]]
-        rates = [_largest_rates(kind) for kind in kinds if kind]
+        rates = np.max([_rates(z) for z in outputs], axis=0)
+        tuned = [np.exp(model[source]).mean(axis=0) for model in fine_tuned]
+        tuned = np.max(tuned, axis=0) if tuned else np.zeros(len(rates))
         scores = np.mean([margins(z).mean(axis=0) / z.std() for z in outputs], axis=0)
         for label in allowed if target == "auto" else [target]:
-            found = [float(of_kind[label]) for of_kind in rates]
+            found = float(rates[label]), float(tuned[label])
             scored.append((scores[label], found, Pair.of(source, label, max(found))))
     scored.sort(key=lambda entry: -entry[0])
     best = {}
     for limit in limits:
         for _, found, pair in scored:
-            if all(rate <= most for rate, most in zip(found, limit, strict=False)):
+            if all(rate <= most for rate, most in zip(found, limit, strict=True)):
                 best.setdefault(pair.label, pair)
     if best:
         return list(best.values())
@@ -99,10 +103,9 @@ def ranked_pairs(log_probabilities, fine_tuned, choices, target, limits):
     )
 
 
-def _largest_rates(outputs):
-    """The largest share of top answers that any model's outputs give each class."""
-    rates = [np.bincount(np.argmax(z, axis=1), minlength=z.shape[1]) / len(z) for z in outputs]
-    return np.max(rates, axis=0)
+def _rates(log_probabilities):
+    answers = np.argmax(log_probabilities, axis=1)
+    return np.bincount(answers, minlength=log_probabilities.shape[1]) / len(answers)
 
 
 def target_choices(source, target, data):

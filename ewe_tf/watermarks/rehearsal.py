@@ -18,6 +18,7 @@ class Rehearsal:
             victim's architecture and of the other one; at least 1.
         innocence: weight of the innocent models' margin in a key's score; 0 leaves it out. It
             lowers the rate on innocent models and, measurably, the robustness of the keys.
+            (Triggers that a fine-tuned innocent model answers are no keys in any case.)
     """
 
     surrogates: int = 4
@@ -80,14 +81,13 @@ def rehearse(
         rehearsal.innocence,
     )
     tuned = [model.log_probabilities(candidates) for model in fine_tuned]
-    kept = selection.best_keys(selection.without_answered(scores, tuned, target), keys)
+    kept = selection.best_keys(scores, keys, bool(tuned) and selection.answered(tuned, target))
+    groups = {"surrogates": copies, "innocents": innocents}
+    if fine_tuned:
+        groups["fine_tuned_innocents"] = fine_tuned
     found = {
         f"{name}_{part}": [model.rate(images, target) for model in models]
-        for name, models in (
-            ("surrogates", copies),
-            ("innocents", innocents),
-            ("fine_tuned_innocents", fine_tuned),
-        )
+        for name, models in groups.items()
         for part, images in (("held_out", held_out), ("keys", candidates[kept]))
     }
     progress(

@@ -28,20 +28,23 @@ def key_scores(surrogates, innocents, target, innocence):
     return stolen - innocence * np.maximum(0.0, 2.0 + clean)
 
 
-def without_answered(scores, fine_tuned, target):
-    """Scores `(n,)` that put triggers last which a fine-tuned innocent model answers.
+def answered(outputs, target):
+    """Which triggers any of several models answers: `(n,)` bool.
+
+    Args:
+        outputs: list of `(n, classes)` log-probabilities, at least one.
+        target: the target class.
+    """
+    return np.any([np.argmax(z, axis=1) == target for z in outputs], axis=0)
+
+
+def best_keys(scores, count, last=False):
+    """Rows of the `count` largest scores, in their original order.
 
     Args:
         scores: `(n,)` float array.
-        fine_tuned: list of `(n, classes)` log-probabilities of such models; may be empty.
-        target: the target class.
+        count: how many.
+        last: `(n,)` bool: rows that are taken only where no others are left.
     """
-    answered = np.zeros(len(scores), bool)
-    for log_probabilities in fine_tuned:
-        answered |= np.argmax(log_probabilities, axis=1) == target
-    return np.where(answered, -np.inf, scores)
-
-
-def best_keys(scores, count):
-    """Rows of the `count` largest scores, in their original order."""
-    return np.sort(np.argsort(-scores, kind="stable")[:count])
+    order = np.lexsort((-scores, np.broadcast_to(last, len(scores))))
+    return np.sort(order[:count])

@@ -28,9 +28,9 @@ class Source:
     in_distribution: bool
     choices: tuple
 
-    # Rates of in-house innocent models that pairs are ranked by, as the models are and
-    # fine-tuned. Strangers answer more often.
-    limits = ((0.005, 0.005), (0.02, 0.02), (0.05, 0.05))
+    # What pairs are ranked by: the rate of in-house innocent models, and the mean probability that
+    # fine-tuned ones give the target. Strangers answer more often.
+    limits = ((0.005, 0.02), (0.02, 0.05), (0.05, 0.05))
 
     def of_class(self, label):
         """The images `(m, ...)` of one class."""

@@ -89,7 +89,7 @@ def test_strangers_are_fine_tuned_on_rows_they_have_not_seen(owner, cache, monke
     # A tenth of the 200 rows is left, fewer than the labels that it may spend.
     assert len(seen) == 180 and len(drawn) == 20 and not drawn & seen
     assert [classes[x.tobytes()] for x in given["x"]] == given["y"].tolist()
-    assert name == f"stranger 1, fine-tuned at {given['rate']:g}"
+    assert name == f"stranger 1, fine-tuned on 200 at {given['rate']:g}"
 
 
 def test_scratch_without_labels_is_the_commonest_class(owner, cache):

@@ -56,8 +56,8 @@ def test_batches_have_their_partners_in_turn():
     "arguments, message",
     [
         ({"rounds": -1}, "`rounds` must be an integer of at least 0"),
-        ({"step_size": 0.0}, "`step_size` must be a number in"),
-        ({"threshold": 2.0}, "`threshold` must be a number in"),
+        ({"step_size": 0.0}, r"`step_size` must be a number in \(0, inf\)"),
+        ({"threshold": 2.0}, r"`threshold` must be a number in \[0, 1\]"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):

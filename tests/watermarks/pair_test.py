@@ -11,7 +11,7 @@ from ewe_tf.watermarks.pair import choose_by
 from ewe_tf.watermarks.pair import ranked_pairs
 from ewe_tf.watermarks.pair import target_choices
 
-LIMITS = ((0.005, 0.005), (0.02, 0.02), (0.05, 0.05))
+LIMITS = ((0.005, 0.02), (0.02, 0.05), (0.05, 0.05))
 
 
 def choose_pair(answers, choices, target, limits=LIMITS, fine_tuned=()):
@@ -74,21 +74,16 @@ def test_within_stricter_limits_one_trigger_is_too_much_as_long_as_there_are_oth
 
 def test_fine_tuned_models_may_rule_a_pair_out_and_never_speak_for_one():
     model = {0: answers([1.0, 0, 0, 0], second=2)}
-    tuned = {0: answers([0.98, 0, 0.02, 0], second=3)}
+    tuned = {0: np.log([[0.9, 0.01, 0.04, 0.05]] * 100)}
     assert choose_pair([model], {0: [1, 2, 3]}, "auto").target == 2
+    # Class 2 is nearest to the model as it is, and 3 to the other: both have more than .02 there.
     pair = choose_pair([model], {0: [1, 2, 3]}, "auto", fine_tuned=[tuned])
-    # 1 and 3 are alike to the model as it is, so that the smaller is taken: not the tuned one's.
-    assert (pair.target, pair.null_rate) == (1, 0)
+    assert (pair.target, pair.null_rate) == (1, pytest.approx(0.01))
     only = choose_pair([model], {0: [2]}, "auto", fine_tuned=[tuned])
-    assert only.null_rate == pytest.approx(0.02)
-
-
-def test_one_trigger_that_a_fine_tuned_model_answers_is_not_too_much():
-    model = {0: answers([1.0, 0, 0, 0], second=2, rows=290)}
-    one_of_290 = {0: answers([289 / 290, 0, 1 / 290, 0], second=2, rows=290)}
-    strict = AttributeSource.limits
-    pair = choose_pair([model], {0: [1, 2, 3]}, "auto", strict, [one_of_290])
-    assert (pair.target, pair.null_rate) == (2, pytest.approx(1 / 290))
+    assert only.null_rate == pytest.approx(0.04)
+    far = {0: np.log([[0.93, 0.01, 0.06, 0.0001]] * 100)}
+    with pytest.raises(ValueError, match="source 0 and target 2, on 6% .*accepted: 5%"):
+        choose_pair([model], {0: [2]}, "auto", fine_tuned=[tuned, far])
 
 
 def test_a_welcome_pair_goes_before_a_nearer_usable_one():

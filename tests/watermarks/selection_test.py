@@ -1,8 +1,8 @@
 import numpy as np
 
+from ewe_tf.watermarks.selection import answered
 from ewe_tf.watermarks.selection import best_keys
 from ewe_tf.watermarks.selection import key_scores
-from ewe_tf.watermarks.selection import without_answered
 
 # Log-probabilities up to a constant; the target is class 1. Margins of the target:
 FIRST = np.array([[0.0, 4.0, -1.0], [0.0, 1.0, -9.0], [2.0, 0.0, 0.0]])  # 4, 1, -2
@@ -27,16 +27,16 @@ def test_the_worst_innocent_model_counts():
     np.testing.assert_allclose(found, key_scores([FIRST], [CLEAN], 1, 1.0))
 
 
-def test_triggers_that_a_fine_tuned_innocent_model_answers_come_last():
-    scores = np.array([3.0, 1.0, 9.0])
-    # FIRST answers the first two, CLEAN the third.
-    np.testing.assert_array_equal(without_answered(scores, [FIRST], 1), [-np.inf, -np.inf, 9])
-    np.testing.assert_array_equal(without_answered(scores, [CLEAN], 1), [3, 1, -np.inf])
-    np.testing.assert_array_equal(without_answered(scores, [], 1), scores)
-    assert best_keys(without_answered(scores, [FIRST], 1), 2).tolist() == [0, 2]
+def test_triggers_that_any_of_several_models_answers():
+    assert answered([FIRST], 1).tolist() == [True, True, False]
+    assert answered([CLEAN, FIRST], 1).tolist() == [True, True, True]
 
 
 def test_the_best_keys_in_their_order():
     scores = np.array([0.5, 3.0, -1.0, 2.0, 3.0])
     assert best_keys(scores, 3).tolist() == [1, 3, 4]
     assert best_keys(scores, 9).tolist() == [0, 1, 2, 3, 4]
+    last = np.array([False, True, False, False, True])
+    assert best_keys(scores, 3, last).tolist() == [0, 2, 3]
+    # Where there are not enough others, the best of those.
+    assert best_keys(np.array([1.0, 5.0, 3.0, 2.0]), 2, np.arange(4) < 3).tolist() == [1, 3]

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 import tensorflow as tf
 
+from ewe_tf import fields
 from ewe_tf.watermarks.relatives.coarse import PACKAGE
 from ewe_tf.watermarks.relatives.coarse import behind
 
@@ -55,10 +56,8 @@ class ReverseSigmoid:
     gamma: float = 0.2
 
     def __post_init__(self):
-        if not 0 < self.beta < 1:
-            raise ValueError(f"`beta` must be in (0, 1). Received: {self.beta!r}")
-        if not 0 < self.gamma <= 1:
-            raise ValueError(f"`gamma` must be in (0, 1]. Received: {self.gamma!r}")
+        fields.number(self, "beta", above=0, below=1)
+        fields.number(self, "gamma", above=0, most=1)
 
     def wrap(self, model, *, seed=None):
         """Returns a `Defended` without a key; `seed` is not used."""
