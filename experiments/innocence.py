@@ -2,8 +2,8 @@
 
 Every key of the MNIST and Fashion-MNIST benchmarks is asked of all models that took no part in
 its making or in its calibration: those of the other seeds, on other draws of the data, of three
-architectures. Nothing is trained that the benchmarks have not trained: give this program their
-caches.
+architectures, strangers' fine-tuned copies among them. Nothing is trained that the benchmarks
+have not trained: give this program their caches.
 
 python -m experiments.innocence --mnist_cache=runs/mnist/cache --fashion_cache=runs/fashion/cache
 python -m experiments.innocence --data=fashion --strangers=20 --answers=probabilities
@@ -40,7 +40,9 @@ THIEVES = ("label-only", "other architecture", "soft")
 def define_flags():
     flags.DEFINE_list("data", list(BENCHMARKS), f"Data sets: any of {', '.join(BENCHMARKS)}.")
     flags.register_validator("data", lambda names: set(names) <= set(BENCHMARKS), "unknown")
-    flags.DEFINE_integer("strangers", 5, "Innocent models that judge each key.", lower_bound=1)
+    flags.DEFINE_integer(
+        "strangers", 5, "Independent innocent models that judge each key.", lower_bound=1
+    )
     flags.DEFINE_enum("answers", "label", ["label", "probabilities"], "What verdicts ask for.")
     flags.DEFINE_integer("seeds", 3, "Seeds of the benchmarks.", lower_bound=2)
     flags.DEFINE_string("mnist_cache", "runs/mnist/cache", "Finished stages of MNIST.")

@@ -75,7 +75,10 @@ def define_flags(data, default, more):
     flags.DEFINE_string("ray", None, "Run as tasks of a Ray cluster: auto, or its address.")
     flags.DEFINE_float("alpha", None, f"Level of the verdicts; {own}.", 0.0, 1.0)
     flags.DEFINE_integer(
-        "strangers", None, f"Innocent models that judge each key; {own}.", lower_bound=1
+        "strangers",
+        None,
+        f"Independent innocent models that judge each key, each with fine-tuned copies; {own}.",
+        lower_bound=1,
     )
     flags.DEFINE_enum(
         "answers", None, ["label", "probabilities"],

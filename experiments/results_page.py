@@ -76,6 +76,9 @@ data that is disjoint from the victim's.
   **selected** ones are the keys that a verdict asks, chosen on in-house surrogates.
 - Mean ± standard deviation over the seeds, the worst seed in brackets; of innocent models the
   mean and, in brackets, the largest rate.
+- **innocent models** calibrate the key, so that evidence on one of them would be a fault; others
+  are asked by `python -m experiments.innocence`. Where there are fifteen a seed, ten of them are
+  fine-tuned copies of the other five.
 - **evidence**: verdicts of evidence at level 1e-3 among the verdicts; **queries**: its median
   number on label-only copies of the victim's architecture, controls included, among the verdicts
   of evidence.

@@ -91,13 +91,16 @@ def null_rate_of(key, part):
     if key.calibration is None:
         return 0.5, "assumed, because no innocent model was asked; calibrate(key, models) helps"
     try:
-        counts = [record[part] for record in key.calibration["innocents"]]
+        records = key.calibration["innocents"]
+        counts = [record[part] for record in records]
+        families = len({record.get("family", record["name"]) for record in records})
     except (KeyError, TypeError) as error:
         raise ValueError(f"The key's calibration is malformed: {error!r}") from error
     bound = null_rate_bound(counts, confidence=0.95, floor=FLOOR)
     worst = max(hits / asked for hits, asked in counts)
+    of_families = f" of {families} families" if families < len(counts) else ""
     return bound, (
-        f"bound from {len(counts)} innocent models, whose largest rate is {worst:.1%} "
+        f"bound from {len(counts)} innocent models{of_families}, whose largest rate is {worst:.1%} "
         f"(never below {FLOOR:.0%})"
     )
 
