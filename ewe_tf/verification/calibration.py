@@ -10,7 +10,7 @@ from ewe_tf.verification.scores import target_rank
 # No null rate below this is used, however innocent the models asked.
 FLOOR = 0.05
 # Keys that an innocent model answers more often than this are refused.
-ACCEPTED = 0.05
+ACCEPTED = 1 / 3
 
 _MATERIAL = {
     "keys": ("triggers", "labels"),
@@ -39,8 +39,8 @@ def calibrate(key, innocent_models, *, names=None, families=None):
         A new key with `calibration` set; its commitment is that of `key`.
 
     Raises:
-        ValueError: without models, or if a model answers more than 5 % of the key's triggers or
-            held-out triggers with the target: the message says which, and what to do.
+        ValueError: without models, or if a model answers more than a third of the key's triggers
+            or held-out triggers with the target: the message says which, and what to do.
     """
     innocent_models = list(innocent_models)
     if not innocent_models:
@@ -81,27 +81,30 @@ def answers_of(key, model):
     }
 
 
-def null_rate_of(key, part):
-    """The null rate for a part of a key (`"keys"` or `"held_out"`), and where it comes from.
+def null_rate_of(key):
+    """The rate that innocent models are granted on a key's triggers, and where it comes from.
 
     Calibrated: the largest one-sided 95 % Clopper-Pearson bound over the innocent models, at
-    least 5 %. Not calibrated: one half; nothing smaller can be defended without having asked
-    an innocent model, because a class of strange inputs often gets one answer from most models.
+    least 5 %, of the selected keys or of the held-out triggers, whichever is larger: the same
+    rule makes both, and what a selection has turned away on some models it may not on others.
+    Not calibrated: one half; nothing smaller can be defended without having asked an innocent
+    model, because a class of strange inputs often gets one answer from most models.
     """
     if key.calibration is None:
         return 0.5, "assumed, because no innocent model was asked; calibrate(key, models) helps"
     try:
         records = key.calibration["innocents"]
-        counts = [record[part] for record in records]
+        counts = [record[part] for record in records for part in ("keys", "held_out")]
         families = len({record.get("family", record["name"]) for record in records})
     except (KeyError, TypeError) as error:
         raise ValueError(f"The key's calibration is malformed: {error!r}") from error
+    counts = [(hits, asked) for hits, asked in counts if asked]
     bound = null_rate_bound(counts, confidence=0.95, floor=FLOOR)
     worst = max(hits / asked for hits, asked in counts)
-    of_families = f" of {families} families" if families < len(counts) else ""
+    of_families = f" of {families} families" if families < len(records) else ""
     return bound, (
-        f"bound from {len(counts)} innocent models{of_families}, whose largest rate is {worst:.1%} "
-        f"(never below {FLOOR:.0%})"
+        f"bound from {len(records)} innocent models{of_families}, whose largest rate is "
+        f"{worst:.1%} (never below {FLOOR:.0%})"
     )
 
 

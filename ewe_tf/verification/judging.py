@@ -36,7 +36,7 @@ def judge(key, settings, transcript):
     """
     _, labels, _ = settings.material(key)
     order = settings.order(key)
-    null_rate, null_source = calibration.null_rate_of(key, settings.part)
+    null_rate, null_source = calibration.null_rate_of(key)
     trigger, control, lost = transcript.outcomes(order, labels)
     asked, refused = len(trigger), int(lost.sum())
     p_values = _p_values(settings, trigger, control, null_rate)
@@ -193,7 +193,7 @@ def _innocents(key, part, numbers, trigger):
     """Conformal p, bound of the share accused, and the p-value of the random-effects model."""
     if key.calibration is None or not len(trigger):
         return None, None, None
-    null_rate, _ = calibration.null_rate_of(key, part)
+    null_rate, _ = calibration.null_rate_of(key)
     counts = calibration.family_counts(key, part, numbers)
     rates = [hits / asked for hits, asked in counts]
     above = sum(rate >= null_rate for rate in rates)

@@ -131,7 +131,7 @@ def verify(
         cover=per_pair - 2,
         scores=oracle.answers == "probabilities" and len(ranks) >= LEAST_FAMILIES,
     )
-    null_rate, _ = calibration.null_rate_of(key, triggers)
+    null_rate, _ = calibration.null_rate_of(key)
     transcript = ask(oracle, key, settings, null_rate, cover, name or _described(suspect), verbose)
     verdict = judge(key, settings, transcript)
     if bundle is not None:

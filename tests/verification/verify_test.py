@@ -164,8 +164,20 @@ def test_probabilities_are_accepted(calibrated):
 
 
 def test_keys_that_innocent_models_answer_are_refused():
-    with pytest.raises(ValueError, match="'strange'.* answer to .* accepted: 5%"):
-        calibrate(make_key(), [model(0.0), model(0.3)], names=["usual", "strange"])
+    with pytest.raises(ValueError, match="'strange'.* answer to .* accepted: 33%"):
+        calibrate(make_key(), [model(0.0), model(0.6)], names=["usual", "strange"])
+
+
+def test_what_an_innocent_model_answers_is_granted_to_all():
+    key = calibrate(make_key(), [model(0.0), model(0.2)])
+    counts = [r[part] for r in key.calibration["innocents"] for part in ("keys", "held_out")]
+    granted = max(stats.beta.ppf(0.95, hits + 1, asked - hits) for hits, asked in counts)
+    verdict = ewe_tf.verify(key, model(1.0))
+    assert verdict.null_rate == pytest.approx(granted) and 0.2 < granted < 0.5
+    assert verdict.decision == "evidence"
+    assert ewe_tf.verify(key, model(0.25, seed=5)).decision == "no evidence"
+    # Of held-out triggers and of keys alike, whichever were answered more.
+    assert ewe_tf.verify(key, model(1.0), triggers="held_out").null_rate == verdict.null_rate
 
 
 def test_calibration_is_kept_with_the_key_and_not_committed(calibrated, tmp_path):
