@@ -18,8 +18,16 @@ def array_digest(array):
 def canonical_json(value):
     """The one byte string that stands for a JSON value: sorted names, no blanks, no NaN."""
     return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    ).encode()
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False,
+        default=plain,
+    ).encode()  # fmt: skip
+
+
+def plain(value):
+    """What JSON does not know: a NumPy scalar, as the Python value that it knows."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"A key cannot hold a {type(value).__name__}: {value!r:.80}")
 
 
 def json_digest(value):

@@ -16,6 +16,7 @@ import numpy as np
 
 from ewe_tf.keys.digest import array_digest
 from ewe_tf.keys.digest import json_digest
+from ewe_tf.keys.digest import plain
 from ewe_tf.keys.whole import write_whole
 
 FORMAT = "ewe_tf key"
@@ -59,7 +60,7 @@ def to_bytes(header, arrays):
         "arrays": {name: array_digest(array) for name, array in arrays.items()},
     }
     header["sha256"] = json_digest(header)
-    text = json.dumps(header, indent=1).encode()
+    text = json.dumps(header, indent=1, default=plain).encode()
     file = io.BytesIO()
     np.savez_compressed(file, header=np.frombuffer(text, np.uint8), **arrays)
     # The zip's last two bytes are the length of its comment.

@@ -325,7 +325,7 @@ class EWE:
     def _settings(self, names, pair, rule, rehearsal):
         """The scheme's settings as JSON: as given, and as settled."""
         settings = {
-            name: _plain(getattr(self, name))
+            name: getattr(self, name)
             for name in (
                 "epochs",
                 "learning_rate",
@@ -367,11 +367,6 @@ def _cost(scheme, task, rehearsal, epochs, fixed):
         f"innocent models (fine-tuned besides, of a source inside the task) and {copies} "
         f"surrogates, {epochs} epochs each{more}"
     )
-
-
-def _plain(value):
-    """A NumPy scalar as the Python number that JSON knows."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def described(source):

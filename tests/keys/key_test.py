@@ -42,6 +42,17 @@ def test_array_digest_is_sha256_of_type_shape_and_bytes():
     assert array_digest(np.array([[1], [2]], "<i4")) != expected
 
 
+def test_numpy_numbers_among_the_settings_are_saved_as_the_numbers_they_are(tmp_path):
+    settings = {"rows": 16, "weight": 0.5, "patch": {"size": 3}}
+    given = {"rows": np.int64(16), "weight": np.float64(0.5), "patch": {"size": np.int32(3)}}
+    key = make_key(settings=given)
+    assert key.commitment() == make_key(settings=settings).commitment()
+    key.save(tmp_path / "key.npz")
+    assert Key.load(tmp_path / "key.npz").settings == settings
+    with pytest.raises(TypeError, match="cannot hold a set"):
+        make_key(settings={"layers": {1}}).commitment()
+
+
 def test_model_digest_follows_the_weights():
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
