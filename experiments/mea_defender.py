@@ -20,7 +20,7 @@ from experiments import extractions
 from experiments import parties
 from experiments import stages
 from experiments.cache import Cache
-from experiments.measured import rate_of
+from experiments.measured import judged
 from experiments.stages import Failure
 from experiments.stages import Stage
 
@@ -200,7 +200,7 @@ class Cell:
                 error = failed[0].error if failed[0] else "not computed"
                 records.append({**place, "role": "failed", "error": f"{role}: {error}"})
                 continue
-            suspect, owner, judge, judged, asked = (one.value for one in found)
+            suspect, owner, judge, answers, asked = (one.value for one in found)
             attack = role if role in REMOVAL else ""
             records.append(
                 {
@@ -211,13 +211,7 @@ class Cell:
                     "name": role,
                     "attack": attack,
                     "accuracy": suspect["accuracy"],
-                    "rate_held_out": rate_of(judged["held_out"]),
-                    "rate_key": rate_of(judged["keys"]),
-                    "rate_controls": rate_of(judged["controls"]),
-                    "n": judged["held_out"][1],
-                    "decision": judged["decision"],
-                    "p_value": judged["p_value"],
-                    "queries": judged["queries"],
+                    **judged(answers),
                     "price": 100 * (twin.value["accuracy"] - suspect["accuracy"])
                     if role == "victim"
                     else None,

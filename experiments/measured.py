@@ -29,18 +29,25 @@ def measured(owner, outcomes, experiment, suspect, verdict, fields, needed=()):
         "name": fields["role"],
         **fields,
         "accuracy": made.value["accuracy"],
-        "rate_held_out": rate_of(value["held_out"]),
+        **judged(value),
         "rate_low": low,
         "rate_high": high,
+        "key_refused": outcomes[owner.judge].value["refused"],
+        "pair": outcomes[owner.victims[0]].value.get("pair"),
+        "seconds": made.seconds,
+    }
+
+
+def judged(value):
+    """What a record says of a verdict, from the value of its stage."""
+    return {
+        "rate_held_out": rate_of(value["held_out"]),
         "rate_key": rate_of(value["keys"]),
         "rate_controls": rate_of(value["controls"]),
         "n": value["held_out"][1],
         "decision": value["decision"],
         "p_value": value["p_value"],
         "queries": value["queries"],
-        "key_refused": outcomes[owner.judge].value["refused"],
-        "pair": outcomes[owner.victims[0]].value.get("pair"),
-        "seconds": made.seconds,
     }
 
 
