@@ -54,8 +54,9 @@ class AttributeSource:
     choices: tuple
 
     in_distribution = True
-    # As of a `Source`, and stricter: a single trigger of 290 that an in-house model answered became
-    # 11 % with a stranger's, and there are more pairs to choose from.
+    # As of a `Source`, and stricter for models as they are: a single trigger of 290 that an
+    # in-house model answered became 11 % with a stranger's, and there are more pairs to choose
+    # from.
     limits = ((0.001, 0.02), (0.005, 0.02), (0.02, 0.05), (0.05, 0.05))
 
     @classmethod

@@ -69,10 +69,9 @@ class EWE:
         rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
             become keys.
         innocents: number of in-house models without a mark, or a sequence of such models. They
-            choose the pair (where the source is inside the task, copies of them that were
-            fine-tuned must not answer it either) and take part in the rehearsal; 0 needs a fixed
-            pair. A tuple
-            `(model, inputs)` says what one was trained on: about these it is not asked.
+            choose the pair and take part in the rehearsal; where the source is inside the task,
+            fine-tuned copies of them rule out pairs and keys as well. 0 needs a fixed pair. A
+            tuple `(model, inputs)` says what one was trained on: about these it is not asked.
         trials: number of pairs that are marked, stolen and fine-tuned in-house; the one with most
             stolen and kept is taken. 1 takes the one that innocent models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
@@ -357,8 +356,7 @@ class EWE:
 
 
 def _cost(scheme, task, rehearsal, epochs, fixed):
-    given = isinstance(scheme.innocents, list | tuple)
-    clean = 0 if given else scheme.innocents
+    clean = 0 if isinstance(scheme.innocents, list | tuple) else scheme.innocents
     copies = rehearsal.surrogates if rehearsal else 0
     tried = 0 if fixed or scheme.trials == 1 else scheme.trials
     more = f"; up to {tried} pairs tried, {scheme.epochs} + {epochs} epochs each" if tried else ""

@@ -2,27 +2,24 @@
 
 import numpy as np
 
-from ewe_tf import fields
 from ewe_tf.watermarks import in_house
 
 # Share of the data that an in-house innocent model sees; another one for each, for they are to
 # differ as strangers do.
 _SHARE = 0.7
 
-
 _NUMBER = int | np.integer
 
 
 def check_field(scheme):
-    """Raises ValueError unless `scheme.innocents` is a number or a sequence."""
+    """Raises ValueError unless `scheme.innocents` is a number of models or a sequence of them."""
     value = scheme.innocents
-    if isinstance(value, bool) or not isinstance(value, _NUMBER | list | tuple):
+    number = isinstance(value, _NUMBER) and not isinstance(value, bool) and value >= 0
+    if not number and not isinstance(value, list | tuple):
         raise ValueError(
-            f"`innocents` must be an integer of at least 0, or a list of models. "
+            "`innocents` must be an integer of at least 0, or a list of models. "
             f"Received: innocents={value!r}"
         )
-    if isinstance(value, _NUMBER):
-        fields.integer(scheme, "innocents", least=0)
 
 
 def count(innocents):
