@@ -37,7 +37,9 @@ def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_
     protected = fit_with((images, labels), trials=2)
     tried = protected.history["trials"]
     assert len(tried) == 2 and tried[0]["pair"]["source"] != tried[1]["pair"]["source"]
-    best = max(tried, key=lambda trial: trial["stolen"] + trial["kept"])["pair"]
+    assert all(trial["loss"] > 0 for trial in tried)
+    worth = [trial["stolen"] + trial["kept"] - 10 * trial["loss"] for trial in tried]
+    best = tried[np.argmax(worth)]["pair"]
     assert protected.history["pair"] == best
 
     # The same pair without any trials: the same model and the same triggers.
@@ -105,19 +107,21 @@ def test_a_target_that_fine_tuned_innocent_models_answer_is_not_taken(fit_with, 
 
 
 @pytest.mark.parametrize(
-    ("stolen_kept_spoiled", "taken"),
+    ("stolen_kept_loss_spoiled", "taken"),
     [
-        ([(0.3, 0.2, 0.0), (0.5, 0.2, 0.01), (0.9, 0.2, 0.03)], 1),  # the third spoils too much
-        ([(0.3, 0.2, 0.03), (0.5, 0.2, 0.04), (0.9, 0.2, 0.05)], 0),  # all do: who does least
-        ([(0.3, 0.2, 0.0), (0.5, 0.2, 0.0), (0.4, 0.2, -0.01)], 1),
-        ([(0.98, 0.2, 0.0), (0.79, 0.8, 0.0), (0.4, 0.9, 0.0)], 1),  # the largest sum
-        ([(0.95, 0.7, 0.0), (0.97, 0.7, 0.0), (0.97, 0.9, 0.03)], 1),
+        ([(0.3, 0.2, 1, 0.0), (0.5, 0.2, 1, 0.01), (0.9, 0.2, 1, 0.03)], 1),  # the third spoils
+        ([(0.3, 0.2, 1, 0.03), (0.5, 0.2, 1, 0.04), (0.9, 0.2, 1, 0.05)], 0),  # who does least
+        ([(0.3, 0.2, 1, 0.0), (0.5, 0.2, 1, 0.0), (0.4, 0.2, 1, -0.01)], 1),
+        ([(0.98, 0.2, 1, 0.0), (0.79, 0.8, 1, 0.0), (0.4, 0.9, 1, 0.0)], 1),  # the largest sum
+        ([(0.95, 0.7, 1, 0.0), (0.97, 0.7, 1, 0.0), (0.97, 0.9, 1, 0.03)], 1),
+        ([(0.9, 0.5, 1.2, 0.0), (0.8, 0.4, 1.17, 0.0)], 1),  # .03 of the loss count as much as .3
+        ([(0.9, 0.5, 1.2, 0.0), (0.8, 0.2, 1.17, 0.0)], 0),
     ],
 )
 def test_a_pair_is_taken_that_spoils_little_is_stolen_well_and_outlasts_fine_tuning(
-    stolen_kept_spoiled, taken
+    stolen_kept_loss_spoiled, taken
 ):
-    tried = [trials.Trial(str(i), *numbers) for i, numbers in enumerate(stolen_kept_spoiled)]
+    tried = [trials.Trial(str(i), *numbers) for i, numbers in enumerate(stolen_kept_loss_spoiled)]
     assert trials.best(tried) == str(taken)
 
 
