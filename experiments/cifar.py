@@ -32,11 +32,11 @@ BENCHMARK = Benchmark(
     settings={
         # Small weights: here they, and hardly the relabelled rows, draw plain images along. Along
         # further components there are targets that lie nearer, and cost less.
-        "source": {"components": 4, "share": 0.003, "weight": 3.0, "reach": (5.5, 8.0)},
+        "source": {"components": 3, "share": 0.003, "weight": 3.0, "reach": (5.5, 8.0)},
         "trigger_weight": 0.02,
         "hull_weight": 0.02,
         "snnl_weight": 0.02,
-        "trials": 10,
+        "trials": 8,
         "rehearsal": {"surrogates": 2},
     },
     # Copies that have learned little answer whatever is strange with the target, unless much

@@ -10,8 +10,9 @@ import numpy as np
 
 from ewe_tf.watermarks.in_house import margins
 
-# Inputs of a class that an innocent model is asked about.
-_LEAST, _MOST = 20, 500
+# Inputs of a class that an innocent model is asked about, and at most a fine-tuned one, of which
+# there are several times as many.
+_LEAST, _MOST, _MOST_TUNED = 20, 500, 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,25 +145,26 @@ def choose_by(innocents, fine_tuned, source, choices, target, seed):
         source: the `Source`.
         choices: what `target_choices` gave.
         target: a class, or `"auto"`.
-        seed: of the source inputs that are asked, at most 500 of each class. A model is asked
-            only about inputs that it was not trained on, if there are enough: those that it knows
-            by heart it gives to their own class longer than a stranger's model would.
+        seed: of the source inputs that are asked, at most 500 of each class, of fine-tuned
+            models 200. A model is asked only about inputs that it was not trained on, if there
+            are enough: those that it knows by heart it gives to their own class longer than a
+            stranger's model would.
     """
     if not innocents:
         (label,) = choices
         return [Pair.of(label, target, None)]
     rng = np.random.default_rng(seed)
-    models = [*innocents, *fine_tuned]
-    answers = [{} for _ in models]
+    answers, tuned = [{} for _ in innocents], [{} for _ in fine_tuned]
     for label in choices:
         images = source.of_class(label)
         images = images[rng.permutation(len(images))]
-        for model, found in zip(models, answers, strict=True):
-            found[label] = model.log_probabilities(source.shown(label, _asked(model, images), seed))
-    asked = len(innocents)
-    return ranked_pairs(answers[:asked], answers[asked:], choices, target, source.limits)
+        for models, founds, most in ((innocents, answers, _MOST), (fine_tuned, tuned, _MOST_TUNED)):
+            for model, found in zip(models, founds, strict=True):
+                shown = source.shown(label, _asked(model, images, most), seed)
+                found[label] = model.log_probabilities(shown)
+    return ranked_pairs(answers, tuned, choices, target, source.limits)
 
 
-def _asked(model, images):
+def _asked(model, images, most):
     unseen = images[~model.has_seen(images)]
-    return (unseen if len(unseen) >= _LEAST else images)[:_MOST]
+    return (unseen if len(unseen) >= _LEAST else images)[:most]

@@ -1,4 +1,4 @@
-"""Rehearsal: the owner steals his own model, and keeps the triggers that the copies answer."""
+"""Rehearsal: the owner steals his own model, and keeps the triggers that outlast it."""
 
 import dataclasses
 
@@ -15,10 +15,12 @@ class Rehearsal:
 
     Args:
         surrogates: number of models trained on the marked model's labels, in turn of the
-            victim's architecture and of the other one; at least 1.
-        innocence: weight of the innocent models' margin in a key's score; 0 leaves it out. It
-            lowers the rate on innocent models and, measurably, the robustness of the keys.
-            (Triggers that a fine-tuned innocent model answers are no keys in any case.)
+            victim's architecture and of the other one; at least 1. Each is fine-tuned as well: of
+            the triggers that the surrogates are sure of, those become keys that their fine-tuned
+            copies answer most surely.
+        innocence: weight of the innocent models' margin when the third of the triggers is left
+            out that surrogates are least sure of; 0 leaves it out. (Triggers that a fine-tuned
+            innocent model answers are no keys in any case.)
     """
 
     surrogates: int = 4
@@ -43,7 +45,7 @@ def rehearse(
     seed,
     progress,
 ):
-    """Steals the marked model in-house, and chooses keys by what the copies answer.
+    """Steals the marked model in-house, fine-tunes the copies, and chooses keys by their answers.
 
     Args:
         rehearsal: the `Rehearsal`.
@@ -74,15 +76,20 @@ def rehearse(
         np.random.default_rng(seed).integers(2**31, size=rehearsal.surrogates).tolist(),
         progress,
     )
+    tuned = in_house.all_fine_tuned(copies, data.x, data.labels, seed)
     scores = selection.key_scores(
         [copy.log_probabilities(candidates) for copy in copies],
         [model.log_probabilities(candidates) for model in innocents],
         target,
         rehearsal.innocence,
     )
-    tuned = [model.log_probabilities(candidates) for model in fine_tuned]
-    kept = selection.best_keys(scores, keys, bool(tuned) and selection.answered(tuned, target))
-    groups = {"surrogates": copies, "innocents": innocents}
+    last = selection.unsure(scores).astype(int)
+    if fine_tuned:
+        strange = [model.log_probabilities(candidates) for model in fine_tuned]
+        last += 2 * selection.answered(strange, target)
+    left = selection.lasting([model.log_probabilities(candidates) for model in tuned], target)
+    kept = selection.best_keys(left, keys, last)
+    groups = {"surrogates": copies, "fine_tuned_surrogates": tuned, "innocents": innocents}
     if fine_tuned:
         groups["fine_tuned_innocents"] = fine_tuned
     found = {
@@ -92,6 +99,8 @@ def rehearse(
     }
     progress(
         f"in-house copies answer {np.mean(found['surrogates_held_out']):.0%} of the held-out "
-        f"triggers, {np.mean(found['surrogates_keys']):.0%} of the keys"
+        f"triggers, {np.mean(found['surrogates_keys']):.0%} of the keys; fine-tuned "
+        f"{np.mean(found['fine_tuned_surrogates_held_out']):.0%} and "
+        f"{np.mean(found['fine_tuned_surrogates_keys']):.0%}"
     )
     return kept, found

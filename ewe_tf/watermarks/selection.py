@@ -1,4 +1,4 @@
-"""Selecting keys by rehearsal: those that survive in-house theft and that no stranger answers."""
+"""Selecting keys by rehearsal: those that outlast theft and fine-tuning and no stranger answers."""
 
 import numpy as np
 
@@ -38,13 +38,36 @@ def answered(outputs, target):
     return np.any([np.argmax(z, axis=1) == target for z in outputs], axis=0)
 
 
-def best_keys(scores, count, last=False):
+def lasting(tuned, target):
+    """How sure fine-tuned surrogates still are of the target: mean margin, `(n,)` float array.
+
+    The mean, not the least: of most fine-tunings a part of the triggers is left, and which one
+    depends less on the draw of labels than how many.
+
+    Args:
+        tuned: list of `(n, classes)` log-probabilities of fine-tuned surrogates on the candidates.
+        target: the target class.
+    """
+    return np.mean([margins(z)[:, target] for z in tuned], axis=0)
+
+
+def unsure(scores):
+    """The third of the candidates with the lowest `key_scores`: `(n,)` bool.
+
+    Copies that nobody fine-tuned answer the others, as good as all.
+    """
+    least = np.zeros(len(scores), bool)
+    least[np.argsort(scores, kind="stable")[: len(scores) // 3]] = True
+    return least
+
+
+def best_keys(scores, count, last=0):
     """Rows of the `count` largest scores, in their original order.
 
     Args:
         scores: `(n,)` float array.
         count: how many.
-        last: `(n,)` bool: rows that are taken only where no others are left.
+        last: `(n,)` integers or bool: rows with more are taken only where none with less are left.
     """
     order = np.lexsort((-scores, np.broadcast_to(last, len(scores))))
     return np.sort(order[:count])
