@@ -73,7 +73,8 @@ class EWE:
             fine-tuned copies of them rule out pairs and keys as well. 0 needs a fixed pair. A
             tuple `(model, inputs)` says what one was trained on: about these it is not asked.
         trials: number of pairs that are marked, stolen and fine-tuned in-house; the one with most
-            stolen and kept is taken. 1 takes the one that innocent models rank first.
+            stolen and kept at the least loss of the task is taken. 1 takes the one that innocent
+            models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of entangled training together: a
             copy that is trained for less answers fewer triggers than a thief's will.
