@@ -1,9 +1,9 @@
 """Are innocent models accused, and how many queries does a stolen copy take?
 
-Every key of the MNIST and Fashion-MNIST benchmarks is asked of all models that took no part in
-its making or in its calibration: those of the other seeds, on other draws of the data, of three
-architectures, strangers' fine-tuned copies among them. Nothing is trained that the benchmarks
-have not trained: give this program their caches.
+Every key of the MNIST, Fashion-MNIST and (small nets) CIFAR-10 benchmarks is asked of all models
+that took no part in its making or in its calibration: those of the other seeds, on other draws of
+the data, of three architectures, strangers' fine-tuned copies among them. Nothing is trained that
+the benchmarks have not trained: give this program their caches.
 
 python -m experiments.innocence --mnist_cache=runs/mnist/cache --fashion_cache=runs/fashion/cache
 python -m experiments.innocence --data=fashion --strangers=20 --answers=probabilities
@@ -23,6 +23,7 @@ from absl import flags
 from absl import logging
 
 from ewe_tf.keys.whole import write_whole
+from experiments import cifar
 from experiments import fashion
 from experiments import mnist
 from experiments import parties
@@ -32,21 +33,26 @@ from experiments.cells import Cell
 from experiments.cells import Owner
 
 FLAGS = flags.FLAGS
-BENCHMARKS = {"mnist": mnist.BENCHMARK, "fashion": fashion.BENCHMARK}
+BENCHMARKS = {
+    "mnist": mnist.BENCHMARK,
+    "fashion": fashion.BENCHMARK,
+    "cifar": dataclasses.replace(cifar.BENCHMARK, architecture="small_cnn", other="wide_cnn"),
+}
 PARTS = ("keys", "held_out")
 THIEVES = ("label-only", "other architecture", "soft")
 
 
 def define_flags():
-    flags.DEFINE_list("data", list(BENCHMARKS), f"Data sets: any of {', '.join(BENCHMARKS)}.")
+    known = ", ".join(BENCHMARKS)
+    flags.DEFINE_list("data", ["mnist", "fashion"], f"Data sets: any of {known}.")
     flags.register_validator("data", lambda names: set(names) <= set(BENCHMARKS), "unknown")
     flags.DEFINE_integer(
         "strangers", 5, "Independent innocent models that judge each key.", lower_bound=1
     )
     flags.DEFINE_enum("answers", "label", ["label", "probabilities"], "What verdicts ask for.")
     flags.DEFINE_integer("seeds", 3, "Seeds of the benchmarks.", lower_bound=2)
-    flags.DEFINE_string("mnist_cache", "runs/mnist/cache", "Finished stages of MNIST.")
-    flags.DEFINE_string("fashion_cache", "runs/fashion/cache", "Finished stages of Fashion-MNIST.")
+    for name in BENCHMARKS:
+        flags.DEFINE_string(f"{name}_cache", f"runs/{name}/cache", f"Finished stages of {name}.")
     flags.DEFINE_string("output", "runs/innocence", "Folder of the results.")
 
 
@@ -80,12 +86,10 @@ def main(argv):
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {' '.join(argv[1:])}")
     records, failed = [], []
-    caches = {"mnist": FLAGS.mnist_cache, "fashion": FLAGS.fashion_cache}
     for name in FLAGS.data:
-        cache, benchmark = caches[name], BENCHMARKS[name]
+        cache, benchmark = Cache(FLAGS[f"{name}_cache"].value), BENCHMARKS[name]
         benchmark = dataclasses.replace(benchmark, strangers=FLAGS.strangers, answers=FLAGS.answers)
         asked = questions([Owner(benchmark, "EWE", seed) for seed in range(FLAGS.seeds)])
-        cache = Cache(cache)
         outcomes = stages.run(asked.values(), cache)
         failed += [o for o in outcomes.values() if isinstance(o, stages.Failure)]
         for (kind, seed), stage in asked.items():

@@ -176,7 +176,8 @@ def test_the_choice_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leav
     assert all(0 <= trial["stolen"] <= 1 and -1 <= trial["spoiled"] <= 1 for trial in trials)
     least = max(0.025, min(trial["spoiled"] for trial in trials))
     harmless = [trial for trial in trials if trial["spoiled"] <= least]
-    best = max(harmless, key=lambda trial: trial["stolen"] + trial["kept"])["pair"]
+    worth = [trial["stolen"] + trial["kept"] - 10 * trial["loss"] for trial in harmless]
+    best = harmless[np.argmax(worth)]["pair"]
     assert protected.history["pair"] == {**best, "source": list(best["source_classes"])}
 
     # The same classes without any trials: the same model and the same triggers.
