@@ -363,8 +363,8 @@ def _cost(scheme, task, rehearsal, epochs, fixed):
     more = f"; up to {tried} pairs tried, {scheme.epochs} + {epochs} epochs each" if tried else ""
     return (
         f"To train: the model, {task.epochs} + {scheme.epochs} epochs; in-house, {clean} "
-        f"innocent models and {copies} surrogates, {epochs} epochs each{more}; surrogates, and of a "
-        "source inside the task innocent models, are fine-tuned besides"
+        f"innocent models and {copies} surrogates, {epochs} epochs each{more}; surrogates, and of "
+        "a source inside the task innocent models, are fine-tuned besides"
     )
 
 
