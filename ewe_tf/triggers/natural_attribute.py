@@ -23,7 +23,9 @@ class NaturalAttribute:
 
     Args:
         components: number of principal directions of each class, at least 1. The first one moves
-            inputs farthest, and marks along it were the surest to reach copies.
+            inputs farthest, and marks along it were the surest to reach copies of digits; of
+            photos it is mere brightness, and along further ones there are targets that lie nearer
+            and cost less.
         share: share of all training rows that is relabelled: those of the class with the highest
             scores along the direction; in [0, 0.02]. It is a lower bound of what the mark costs
             in accuracy. 0 relabels none; a positive share must come to a row at least.
