@@ -41,8 +41,8 @@ def answered(outputs, target):
 def lasting(tuned, target):
     """How sure fine-tuned surrogates still are of the target: mean margin, `(n,)` float array.
 
-    The mean, not the least: of most fine-tunings a part of the triggers is left, and which one
-    depends less on the draw of labels than how many.
+    The mean, not the least: most fine-tunings leave a part of the triggers, and which part depends
+    less on the draw of labels than how large it is.
 
     Args:
         tuned: list of `(n, classes)` log-probabilities of fine-tuned surrogates on the candidates.

@@ -86,10 +86,9 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
 
 
 def best(tried):
-    """The pair of the `Trial` with most stolen and kept at least loss, among those that spoil
-    little.
+    """The pair with most stolen and kept at least loss, of the `Trial`s that spoil little.
 
-    If all spoil more, among those that spoil least. One surrogate tells the share stolen only
+    If all spoil more, of those that spoil least. One surrogate tells the share stolen only
     roughly (29 % where a thief's copy had 98), so that what is kept counts as much.
     """
     least = max(_WELCOME, min(trial.spoiled for trial in tried))
