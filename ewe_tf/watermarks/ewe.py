@@ -71,8 +71,8 @@ class EWE:
         innocents: number of in-house models without a mark, or a sequence of such models. They
             choose the pair and take part in the rehearsal, and should be of several kinds, as a
             stranger's will be; where the source is inside the task, fine-tuned copies of them
-            rule out pairs and keys as well. 0 needs a fixed pair. A
-            tuple `(model, inputs)` says what one was trained on: about these it is not asked.
+            rule out pairs and keys as well. 0 needs a fixed pair. A tuple `(model, inputs)` says
+            what one was trained on: about these it is not asked.
         trials: number of pairs that are marked, stolen and fine-tuned in-house; the one with most
             stolen and kept at the least loss of the task is taken. 1 takes the one that innocent
             models rank first.

@@ -74,12 +74,14 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
         marked = unmarked_copy(task.classifier, seed)
         triggers, plain = mark(marked, data, pair)
         spoiled = [_rate(marked, x, pair) - _rate(task.classifier, x, pair) for x in plain]
-        surrogate = surrogate_of(marked, task, data, other_architecture, epochs, seed)
+        answers = marked.probabilities(data.x)
+        labels = np.argmax(answers, axis=1)
+        surrogate = surrogate_of(labels, task, data, other_architecture, epochs, seed)
         tuned = in_house.all_fine_tuned([surrogate], data.x, data.labels, seed)
         stolen, *kept = (
             model.rate(triggers[:_ASKED], pair.target) for model in (surrogate, *tuned)
         )
-        loss = _loss(marked, data)
+        loss = _loss(answers, data.labels)
         found.append(Trial(pair, stolen, float(np.mean(kept)), loss, max(spoiled, default=0.0)))
         progress(str(found[-1]))
     return found
@@ -100,8 +102,8 @@ def _worth(trial):
     return trial.stolen + trial.kept - _LOSS_COUNTS * trial.loss
 
 
-def _loss(classifier, data):
-    known = classifier.probabilities(data.x)[np.arange(len(data.x)), data.labels]
+def _loss(answers, labels):
+    known = answers[np.arange(len(labels)), labels]
     return float(-np.mean(np.log(np.maximum(known, 1e-7))))
 
 
@@ -123,13 +125,13 @@ def unmarked_copy(classifier, seed):
     return Classifier.of(copy)
 
 
-def surrogate_of(marked, task, data, other_architecture, epochs, seed):
+def surrogate_of(labels, task, data, other_architecture, epochs, seed):
     """An `InHouse` model of the victim's architecture, trained on the labels of a marked copy.
 
     Args:
-        marked: the marked `Classifier`.
+        labels: `(n,)` int64: what the marked copy answers to the inputs of `data`.
         task: the `Task`.
-        data: the `TaskData` whose inputs are asked about.
+        data: the `TaskData` whose inputs were asked about.
         other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
         epochs: epochs of training.
         seed: integer.
@@ -138,7 +140,7 @@ def surrogate_of(marked, task, data, other_architecture, epochs, seed):
         task.classifier,
         in_house.alternating(task.classifier, other_architecture, 1),
         data.x,
-        marked.labels(data.x),
+        labels,
         epochs,
         data.batch_size,
         [seed],
