@@ -51,7 +51,8 @@ BENCHMARK = Benchmark(
     },
     published={"ratio": 4.0, "epochs": 6, "factors": 1e5},
     strangers=5,
-    innocents=4,
+    # Where a fine-tuning on few labels brings a model is a matter of luck here: many draws.
+    innocents=8,
     pool="cifar100_subset",
 )
 

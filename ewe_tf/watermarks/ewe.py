@@ -73,9 +73,9 @@ class EWE:
             stranger's will be; where the source is inside the task, fine-tuned copies of them
             rule out pairs and keys as well. 0 needs a fixed pair. A tuple `(model, inputs)` says
             what one was trained on: about these it is not asked.
-        trials: number of pairs that are marked, stolen and fine-tuned in-house; the one with most
-            stolen and kept at the least loss of the task is taken. 1 takes the one that innocent
-            models rank first.
+        trials: number of pairs that are marked, stolen and fine-tuned in-house, the better half
+            of more than two several times; the one with most stolen and kept at the least loss of
+            the task is taken. 1 takes the one that innocent models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of entangled training together: a
             copy that is trained for less answers fewer triggers than a thief's will.
@@ -361,7 +361,12 @@ def _cost(scheme, task, rehearsal, epochs, fixed):
     clean = 0 if isinstance(scheme.innocents, list | tuple) else scheme.innocents
     copies = rehearsal.surrogates if rehearsal else 0
     tried = 0 if fixed or scheme.trials == 1 else scheme.trials
-    more = f"; up to {tried} pairs tried, {scheme.epochs} + {epochs} epochs each" if tried else ""
+    more = (
+        f"; up to {tried} pairs tried, {scheme.epochs} + {epochs} epochs each, the better ones "
+        "with further surrogates"
+        if tried
+        else ""
+    )
     return (
         f"To train: the model, {task.epochs} + {scheme.epochs} epochs; in-house, {clean} "
         f"innocent models and {copies} surrogates, {epochs} epochs each{more}; surrogates, and of "

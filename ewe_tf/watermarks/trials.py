@@ -1,11 +1,14 @@
 """Trying marks in-house: marking a copy of the model, stealing it, asking what is left.
 
 How far a mark is carried differs more between class pairs than between settings, and what
-innocent models say tells it only in part; what a fine-tuning leaves of it differs even more. So the
-owner tries the few best pairs.
+innocent models say tells it only in part; what a fine-tuning leaves of it differs even more. So
+the owner tries the few best pairs. One theft says little about a pair: the better half of them is
+stolen again, and the better half of those twice more. (Successive halving: Jamieson and
+Talwalkar, AISTATS 2016.)
 """
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -14,6 +17,8 @@ from ewe_tf.watermarks.classifier import Classifier
 
 # Triggers that a surrogate is asked, at most.
 _ASKED = 300
+# Further surrogates of the better half of the pairs, and of the better half of those.
+_FURTHER = (1, 2)
 # A mark that changes more of the plain answers is taken only if every other does as well.
 _WELCOME = 0.025
 # What a nat of the loss on the task counts, in shares stolen or kept: a point of accuracy, which
@@ -28,14 +33,15 @@ class Trial:
     Attributes:
         pair: the `Pair` of EWE's, or the `CompositeChoice` of MEA-Defender's.
         stolen: share of its triggers that a surrogate, trained on the marked copy's labels,
-            gives to the target.
-        kept: the same share once the surrogate has been fine-tuned on true labels, mean of the
+            gives to the target, mean of its surrogates.
+        kept: the same share once a surrogate has been fine-tuned on true labels, mean of the
             `in_house.TUNINGS`, with labels of its own each: which ones they are decides over the
             rest almost as much as the pair.
         loss: mean cross-entropy of the marked copy on the task's own rows: of two marks, the one
             with more costs more accuracy.
         spoiled: by how much more often the marked copy gives the target to plain inputs of a
             source class than the model without the mark; 0 where none were asked, as for EWE.
+        surrogates: how many there were.
     """
 
     pair: object
@@ -43,16 +49,35 @@ class Trial:
     kept: float
     loss: float
     spoiled: float = 0.0
+    surrogates: int = 1
 
     def __str__(self):
+        thefts = f" ({self.surrogates} surrogates)" if self.surrogates > 1 else ""
         return (
-            f"{self.pair}: stolen {self.stolen:.0%}, kept in fine-tuning {self.kept:.0%}, "
+            f"{self.pair}: stolen {self.stolen:.0%}, kept in fine-tuning {self.kept:.0%}{thefts}, "
             f"loss {self.loss:.3f}, spoils {self.spoiled:.1%}"
         )
 
 
+@dataclasses.dataclass
+class _Marked:
+    """A pair whose mark was put into a copy of the model, and what thefts have brought so far."""
+
+    pair: object
+    triggers: np.ndarray
+    labels: np.ndarray
+    loss: float
+    spoiled: float
+    thefts: list = dataclasses.field(default_factory=list)
+
+    @property
+    def trial(self):
+        stolen, kept = np.mean(self.thefts, axis=0).tolist()
+        return Trial(self.pair, stolen, kept, self.loss, self.spoiled, len(self.thefts))
+
+
 def run(pairs, mark, task, other_architecture, epochs, seed, progress):
-    """Tries pairs.
+    """Tries pairs, the better ones with more surrogates.
 
     Args:
         pairs: list of pairs, each with its `target`.
@@ -63,43 +88,73 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
         other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
         epochs: epochs of training of a surrogate.
         seed: integer.
-        progress: called with one line of text for each pair.
+        progress: called with one line of text for each pair and round.
 
     Returns:
         List of `Trial`, in the order of `pairs`.
     """
     data = task.data.with_classes()
-    found = []
+
+    def steal(one, times=1):
+        for _ in range(times):
+            draw = seed + len(in_house.TUNINGS) * len(one.thefts)
+            surrogate = surrogate_of(one.labels, task, data, other_architecture, epochs, draw)
+            tuned = in_house.all_fine_tuned([surrogate], data.x, data.labels, draw)
+            stolen, *kept = (m.rate(one.triggers, one.pair.target) for m in (surrogate, *tuned))
+            one.thefts.append((stolen, np.mean(kept)))
+        progress(str(one.trial))
+
+    tried = []
     for pair in pairs:
         marked = unmarked_copy(task.classifier, seed)
         triggers, plain = mark(marked, data, pair)
         spoiled = [_rate(marked, x, pair) - _rate(task.classifier, x, pair) for x in plain]
         answers = marked.probabilities(data.x)
-        labels = np.argmax(answers, axis=1)
-        surrogate = surrogate_of(labels, task, data, other_architecture, epochs, seed)
-        tuned = in_house.all_fine_tuned([surrogate], data.x, data.labels, seed)
-        stolen, *kept = (
-            model.rate(triggers[:_ASKED], pair.target) for model in (surrogate, *tuned)
+        tried.append(
+            _Marked(
+                pair,
+                triggers[:_ASKED],
+                np.argmax(answers, axis=1),
+                _loss(answers, data.labels),
+                max(spoiled, default=0.0),
+            )
         )
-        loss = _loss(answers, data.labels)
-        found.append(Trial(pair, stolen, float(np.mean(kept)), loss, max(spoiled, default=0.0)))
-        progress(str(found[-1]))
-    return found
+        steal(tried[-1])
+    left = tried
+    for times in _FURTHER:
+        rank = _rank([one.trial for one in left])
+        left = sorted(left, key=lambda one: rank(one.trial))[: math.ceil(len(left) / 2)]
+        if len(left) == 1:
+            break
+        for one in left:
+            steal(one, times)
+    return [one.trial for one in tried]
 
 
 def best(tried):
-    """The pair with most stolen and kept at least loss, of the `Trial`s that spoil little.
+    """The pair with most stolen and kept at least loss, of the `Trial`s with most surrogates.
 
-    If all spoil more, of those that spoil least. One surrogate tells the share stolen only
-    roughly (29 % where a thief's copy had 98), so that what is kept counts as much.
+    One that spoils more than little is taken only if all of these do, and then the one that
+    spoils least.
+    """
+    most = max(trial.surrogates for trial in tried)
+    last = [trial for trial in tried if trial.surrogates == most]
+    return min(last, key=_rank(last)).pair
+
+
+def _rank(tried):
+    """The function by whose value a `Trial` is ranked among those tried, the best one lowest.
+
+    A surrogate tells the share stolen only roughly (29 % where a thief's copy had 98), so that
+    what is kept counts as much.
     """
     least = max(_WELCOME, min(trial.spoiled for trial in tried))
-    welcome = [trial for trial in tried if trial.spoiled <= least]
-    return max(welcome, key=_worth).pair
 
+    def rank(trial):
+        worth = trial.stolen + trial.kept - _LOSS_COUNTS * trial.loss
+        return trial.spoiled > least, -worth
 
-def _worth(trial):
-    return trial.stolen + trial.kept - _LOSS_COUNTS * trial.loss
+    return rank
 
 
 def _loss(answers, labels):

@@ -1,6 +1,7 @@
 """Pairs that are tried in-house before one is taken."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -88,6 +89,44 @@ def test_what_is_kept_is_asked_of_copies_that_were_tuned_on_true_labels(
         np.array_equal(rows, x) and np.array_equal(labels, y) for rows, labels, *_ in tunings
     )
     assert [trial["kept"] for trial in protected.history["trials"]] == [0.4, 0.4]
+
+
+def test_the_better_half_of_the_pairs_is_stolen_again_and_the_mean_decides(monkeypatch):
+    # What the thefts of six pairs bring, in turn. Fine-tunings leave half of it.
+    shares = [[0.9, 0.1], [0.8, 0.7, 0.5, 0.4], [0.7, 0.7, 0.8, 0.8], [0.6], [0.5], [0.4]]
+    thefts, seeds = {pair: iter(found) for pair, found in enumerate(shares)}, []
+
+    class Surrogate:
+        def rate(self, triggers, target):
+            self.stolen = next(thefts[int(triggers[0])])
+            return self.stolen
+
+    def surrogate_of(labels, task, data, other_architecture, epochs, seed):
+        seeds.append(seed)
+        return Surrogate()
+
+    def all_fine_tuned(models, x, labels, seed):
+        return [SimpleNamespace(rate=lambda *_: models[0].stolen / 2)] * 2
+
+    copy = SimpleNamespace(probabilities=lambda x: np.full((len(x), 2), 0.5))
+    monkeypatch.setattr(trials, "unmarked_copy", lambda classifier, seed: copy)
+    monkeypatch.setattr(trials, "surrogate_of", surrogate_of)
+    monkeypatch.setattr(in_house, "all_fine_tuned", all_fine_tuned)
+    data = SimpleNamespace(x=np.zeros((4, 2)), labels=np.zeros(4, int))
+    data.with_classes = lambda: data
+    tried = trials.run(
+        [SimpleNamespace(target=1, number=i) for i in range(6)],
+        lambda classifier, data, pair: (np.array([pair.number]), []),
+        SimpleNamespace(data=data, classifier=None),
+        None, 1, 100, lambda line: None,
+    )  # fmt: skip
+    assert [trial.surrogates for trial in tried] == [2, 4, 4, 1, 1, 1]
+    expected = [0.5, 0.6, 0.75, 0.6, 0.5, 0.4]
+    np.testing.assert_allclose([trial.stolen for trial in tried], expected)
+    np.testing.assert_allclose([trial.kept for trial in tried], np.divide(expected, 2))
+    assert trials.best(tried).number == 2
+    # Thefts of one pair differ in their draws, and those of the n-th theft are alike for all.
+    assert seeds == [100] * 6 + [102] * 3 + [104, 106] * 2
 
 
 def test_a_target_that_fine_tuned_innocent_models_answer_is_not_taken(fit_with, monkeypatch):
