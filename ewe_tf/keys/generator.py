@@ -60,6 +60,11 @@ def digest(image):
     return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
 
 
+def digests(images):
+    """List of the `digest` of each of the images `(n, ...)`."""
+    return [digest(image) for image in images]
+
+
 def shuffled_pixels(images, rng):
     """`images` `(n, ...)` float32 with their pixels in another order, one order for all.
 

@@ -33,7 +33,7 @@ class InHouse:
     def __init__(self, model, seen=()):
         self.model = model
         self.logits = not ends_in_softmax(model)
-        self._seen = frozenset(map(generator.digest, seen))
+        self._seen = frozenset(generator.digests(seen))
 
     def further_trained(self, model, x):
         """An `InHouse` of a copy of the model that was trained further, on `(n, ...)` float32."""
@@ -41,9 +41,10 @@ class InHouse:
         copy._seen |= self._seen
         return copy
 
-    def has_seen(self, x):
-        """Whether it was trained on inputs `(n, ...)` float32, as far as is known: `(n,)` bool."""
-        return np.array([generator.digest(image) in self._seen for image in x], bool)
+    def has_seen(self, digests):
+        """Whether it was trained on inputs of these `generator.digests`, as far as is known:
+        `(n,)` bool."""
+        return np.array([digest in self._seen for digest in digests], bool)
 
     def log_probabilities(self, x, batch_size=512):
         """`(n, classes)` float32 log-probabilities on inputs `(n, ...)`."""
@@ -159,7 +160,7 @@ def fine_tuned(surrogate, x, labels, most, learning_rate, seed):
         jit_compile=surrogate.model.jit_compile,
     )
     spent = min(most, max(len(x) // 10, 200))
-    fresh = np.flatnonzero(~surrogate.has_seen(x))
+    fresh = np.flatnonzero(~surrogate.has_seen(generator.digests(x)))
     rows = fresh if len(fresh) >= spent else np.arange(len(x))
     rows = np.random.default_rng(seed).permutation(rows)[:spent]
     _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)

@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf.keys import generator
 from ewe_tf.watermarks.in_house import margins
 
 # Inputs of a class that an innocent model is asked about, and at most a fine-tuned one, of which
@@ -158,13 +159,14 @@ def choose_by(innocents, fine_tuned, source, choices, target, seed):
     for label in choices:
         images = source.of_class(label)
         images = images[rng.permutation(len(images))]
+        digests = generator.digests(images)
         for models, founds, most in ((innocents, answers, _MOST), (fine_tuned, tuned, _MOST_TUNED)):
             for model, found in zip(models, founds, strict=True):
-                shown = source.shown(label, _asked(model, images, most), seed)
-                found[label] = model.log_probabilities(shown)
+                asked = _asked(images, model.has_seen(digests), most)
+                found[label] = model.log_probabilities(source.shown(label, asked, seed))
     return ranked_pairs(answers, tuned, choices, target, source.limits)
 
 
-def _asked(model, images, most):
-    unseen = images[~model.has_seen(images)]
+def _asked(images, seen, most):
+    unseen = images[~seen]
     return (unseen if len(unseen) >= _LEAST else images)[:most]

@@ -118,8 +118,8 @@ def resolve(source, data, input_shape):
             f"`source` labels must be one for each of the {len(images)} inputs. Received: "
             f"shape {classes.shape}"
         )
-    own = set(map(generator.digest, data.x))
-    shared = sum(generator.digest(image) in own for image in images)
+    own = set(generator.digests(data.x))
+    shared = sum(digest in own for digest in generator.digests(images))
     if shared > 0.01 * len(images):
         raise ValueError(
             f"`source` must come from outside of the task, but {shared} of its {len(images)} "
