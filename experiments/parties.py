@@ -10,6 +10,7 @@ import numpy as np
 
 import ewe_tf
 from ewe_tf.keys import Key
+from ewe_tf.verification import UnfitKeyError
 from ewe_tf.verification import calibrate
 from ewe_tf.verification.calibration import answers_of
 from experiments import extractions
@@ -227,7 +228,7 @@ def calibrated(key, strangers, families=None):
     """`(key, refused)`: calibrated with models by name; or as it was, and why it is refused."""
     try:
         return calibrate(key, strangers.values(), names=list(strangers), families=families), None
-    except ValueError as error:
+    except UnfitKeyError as error:
         return key, str(error)
 
 

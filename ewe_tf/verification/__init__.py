@@ -10,6 +10,7 @@ from ewe_tf.verification.binomial import lower_bound
 from ewe_tf.verification.binomial import upper_bound
 from ewe_tf.verification.binomial import wilson
 from ewe_tf.verification.bundle_check import BundleCheck
+from ewe_tf.verification.calibration import UnfitKeyError
 from ewe_tf.verification.calibration import calibrate
 from ewe_tf.verification.check import check_bundle
 from ewe_tf.verification.contrast import ContrastEProcess
@@ -66,6 +67,7 @@ __all__ = [
     "PairedEProcess",
     "RequiredQueries",
     "SignalVerdict",
+    "UnfitKeyError",
     "Verdict",
     "VerdictError",
     "anytime_bounds",

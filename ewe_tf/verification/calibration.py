@@ -17,6 +17,11 @@ _MATERIAL = {
     "held_out": ("held_out", "held_out_labels"),
     "controls": ("controls", "labels"),
 }
+_JUDGED = {"keys": "keys", "held_out": "held-out triggers"}
+
+
+class UnfitKeyError(ValueError):
+    """A key that would accuse the innocent: a model that never met the mark answers it."""
 
 
 def calibrate(key, innocent_models, *, names=None, families=None):
@@ -39,7 +44,8 @@ def calibrate(key, innocent_models, *, names=None, families=None):
         A new key with `calibration` set; its commitment is that of `key`.
 
     Raises:
-        ValueError: without models, or if a model answers more than a third of the key's triggers
+        ValueError: without models.
+        UnfitKeyError: a `ValueError`, if a model answers more than a third of the key's triggers
             or held-out triggers with the target: the message says which, and what to do.
     """
     innocent_models = list(innocent_models)
@@ -58,14 +64,14 @@ def calibrate(key, innocent_models, *, names=None, families=None):
         for name, family, model in zip(names, families, innocent_models, strict=True)
     ]
     for record in records:
-        for part in ("keys", "held_out"):
+        for part, name in _JUDGED.items():
             hits, asked = record[part]
             if hits > ACCEPTED * asked:
-                raise ValueError(
+                raise UnfitKeyError(
                     f"The key is not fit for use: {record['name']!r}, an innocent model, gives "
-                    f"the expected answer to {hits} of {asked} {part.replace('_', '-')} triggers "
-                    f"({hits / asked:.1%}; accepted: {ACCEPTED:.0%}). Choose another source or "
-                    "target class, or let more in-house innocent models choose them"
+                    f"the expected answer to {hits} of {asked} {name} ({hits / asked:.1%}; "
+                    f"accepted: {ACCEPTED:.0%}). Choose another source or target class, or let "
+                    "more in-house innocent models choose them"
                 )
     return dataclasses.replace(key, calibration={"innocents": records})
 

@@ -14,6 +14,7 @@ from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import array_digest
 from ewe_tf.keys import generator
 from ewe_tf.keys import regenerate
+from ewe_tf.verification import UnfitKeyError
 from ewe_tf.verification import calibrate
 from ewe_tf.verification import check_bundle
 from ewe_tf.verification.bundle import read_bundle
@@ -138,7 +139,7 @@ def test_transferable_examples_accuse_nobody_before_innocent_models_are_asked(wo
     verdict = ewe_tf.verify(key, world.suspect, bundle=path)
     assert verdict.p_value < 1e-3 and verdict.decision == "could not tell"
     assert check_bundle(path).decision == "could not tell"
-    with pytest.raises(ValueError, match="not fit for use"):
+    with pytest.raises(UnfitKeyError, match="not fit for use"):
         calibrate(key, world.judges)
 
 
