@@ -17,6 +17,7 @@ _NAMES = {
     "Oracle": "ewe_tf.oracle",
     "Protected": "ewe_tf.watermarks",
     "Rehearsal": "ewe_tf.watermarks",
+    "calibrate": "ewe_tf.verification",
     "export": "ewe_tf.serving",
     "fit": "ewe_tf.fitting",
     "verify": "ewe_tf.verification",

@@ -69,7 +69,7 @@ def fit(
 
     ```python
     protected = ewe_tf.fit(model, x_train, y_train,
-                           watermark=ewe_tf.EWE(source=other_images), epochs=10)
+                           watermark=ewe_tf.EWE(source=ewe_tf.NaturalAttribute()), epochs=10)
     protected.key.save("secret.npz")
     ```
     """

@@ -1,11 +1,12 @@
-"""TensorFlow without what it says about graphics cards that are not there.
+"""TensorFlow without what it says about graphics cards that are not there, and about many models.
 
-No environment variable reaches those lines: they are written before TensorFlow's logging has
-started, or not by it. So what is written to the standard error meanwhile is held back, and all but
-the known lines are passed on.
+No environment variable reaches the lines about cards: they are written before TensorFlow's logging
+has started, or not by it. So what is written to the standard error meanwhile is held back, and all
+but the known lines are passed on.
 """
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -41,6 +42,24 @@ def known_lines_held_back():
             for line in held:
                 if not _KNOWN.search(line):
                     os.write(2, line)
+
+
+@contextlib.contextmanager
+def many_models():
+    """Without the warning that Keras' functions are traced again and again.
+
+    It is of no use where there are many models, each of which has functions of its own.
+    """
+    logger = logging.getLogger("tensorflow")
+    logger.addFilter(_not_of_retracing)
+    try:
+        yield
+    finally:
+        logger.removeFilter(_not_of_retracing)
+
+
+def _not_of_retracing(record):
+    return "tf.function retracing" not in record.getMessage()
 
 
 def import_tensorflow():

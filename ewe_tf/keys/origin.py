@@ -92,11 +92,11 @@ def settings_check(origin, images, sources):
             f"{'' if inside else ', which is not within the images'}"
         )
     if attribute is not None:
-        component, sign = attribute["component"], "+" if attribute["sign"] > 0 else "-"
+        component, way = attribute["component"], "up" if attribute["sign"] > 0 else "down"
         share, (least, most) = attribute["share"], attribute["reach"]
         parts.append(
-            f"component {sign}{component + 1} to {least:g} to {most:g} deviations, {share:.2%} of "
-            f"the rows relabelled, values within {low:g} and {high:g}"
+            f"{least:g} to {most:g} deviations {way} component {component}, {share:.2%} of the "
+            f"rows relabelled, values within {low:g} and {high:g}"
         )
         own = float(images.min()), float(images.max())
         if own != (low, high):

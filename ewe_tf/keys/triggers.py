@@ -28,7 +28,7 @@ class TriggerKey(Key):
         labels: `(keys,)` int64: the answer expected to each.
         controls: as `triggers`: the matched control of each. The source image without patch
             and perturbation; for sources that are used as they are, the same image with its
-            pixels in another order.
+            pixels in another order; for composites, another one of the same two inputs.
         held_out: `(held_out, ...)` float32: triggers of the same rule that neither training
             nor the selection of keys has seen.
         held_out_labels, held_out_controls: as above, for the held-out triggers.

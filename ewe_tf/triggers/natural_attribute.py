@@ -40,8 +40,8 @@ class NaturalAttribute:
             Triggers that come near one image, a black one for example, say little in a dispute,
             and a direction whose triggers resemble one another more is left out.
         only: `(class, component, sign)` of the one direction to use, components counted from 0 and
-            the sign 1 or -1, as a fitted `history["pair"]` names it; `None` lets innocent models
-            choose.
+            the sign 1 (up) or -1 (down): `(pair["source"], *pair["attribute"])` of a fitted
+            `history["pair"]`; `None` lets innocent models choose.
 
     Raises:
         ValueError: for values outside the ranges above.

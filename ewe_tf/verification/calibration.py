@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf.keys import TriggerKey
 from ewe_tf.verification.innocents import null_rate_bound
 from ewe_tf.verification.scores import target_rank
 
@@ -44,15 +45,23 @@ def calibrate(key, innocent_models, *, names=None, families=None):
         A new key with `calibration` set; its commitment is that of `key`.
 
     Raises:
+        TypeError: for a key of another kind, which needs no calibration, or anything but a
+            sequence of models.
         ValueError: without models.
         UnfitKeyError: a `ValueError`, if a model answers more than a third of the key's triggers
             or held-out triggers with the target: the message says which, and what to do.
     """
+    if not isinstance(key, TriggerKey):
+        raise TypeError(f"`key` must be a TriggerKey. Received: {type(key).__name__}")
+    if isinstance(innocent_models, str) or not hasattr(innocent_models, "__iter__"):
+        raise TypeError(
+            f"`innocent_models` must be a sequence of models. Received: {innocent_models!r}"
+        )
     innocent_models = list(innocent_models)
     if not innocent_models:
         raise ValueError("`innocent_models` must hold at least one model. Received: none")
     names = [f"innocent {i + 1}" for i in range(len(innocent_models))] if names is None else names
-    families = names if families is None else families
+    families = range(len(names)) if families is None else families
     for argument, given in (("names", names), ("families", families)):
         if len(given) != len(innocent_models):
             raise ValueError(

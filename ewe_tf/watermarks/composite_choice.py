@@ -11,6 +11,7 @@ import itertools
 
 import numpy as np
 
+from ewe_tf.keys import composites as composite_key
 from ewe_tf.watermarks import in_house
 
 # Keys that a clean model answers more often than this are refused.
@@ -61,14 +62,14 @@ class CompositeChoice:
 
 
 def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0):
-    """All keys, the best first.
+    """Choices of classes, the best first: of all, or of 100 pairs of source classes drawn.
 
-    Keys with a null rate within 0.5 % and a plain rate within 1 % come first, ordered by how much
+    Those with a null rate within 0.5 % and a plain rate within 1 % come first, ordered by how much
     nearer to the target, in margins of the log-probabilities, their composites lie than plain
     inputs do: the mean margin of the composites less the margin that 2 % of the plain inputs
     exceed (of the nearer source class). A near target is easy to learn for victim and thief, and
     where plain inputs are not as near, few of them are spoiled by it. The others follow by their
-    null rate.
+    null or plain rate, whichever is larger.
 
     Args:
         models: list of `InHouse` clean models.
@@ -88,8 +89,10 @@ def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0)
     rng = np.random.default_rng(seed)
     present = np.unique(labels).tolist()
     rows = {c: rng.permutation(np.flatnonzero(labels == c)) for c in present}
-    pairs = list(itertools.combinations(present, 2)) if source_classes == "auto" else None
-    pairs = [tuple(source_classes)] if pairs is None else pairs
+    if isinstance(source_classes, str):
+        pairs = list(itertools.combinations(plentiful(labels), 2))
+    else:
+        pairs = [tuple(int(c) for c in source_classes)]
     if len(pairs) > _PAIRS:
         pairs = [pairs[i] for i in np.sort(rng.permutation(len(pairs))[:_PAIRS])]
     plain, nearest = {}, {}
@@ -126,6 +129,12 @@ def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0)
     return accepted
 
 
+def plentiful(labels):
+    """The classes with rows enough for composites, a sorted list."""
+    classes, counts = np.unique(labels, return_counts=True)
+    return classes[counts >= composite_key.LEAST].tolist()
+
+
 def _log_probabilities(models, x):
     return [model.log_probabilities(x) for model in models]
 
@@ -144,7 +153,7 @@ def check_classes(source_classes, target):
             )
         given = ()
     else:
-        given = tuple(source_classes)
+        given = tuple(source_classes) if np.ndim(source_classes) == 1 else (source_classes,)
         whole = all(isinstance(c, int | np.integer) and not isinstance(c, bool) for c in given)
         if len(given) != 2 or not whole or given[0] == given[1]:
             raise ValueError(

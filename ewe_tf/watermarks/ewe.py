@@ -33,11 +33,12 @@ from ewe_tf.watermarks.trainer import Weights
 class EWE:
     """Entangled watermark embeddings.
 
-    Three stages: the task is learned (skipped for a trained model), triggers are generated on
-    the trained model, and a short entangled training at a lower learning rate puts the mark in:
-    each step sees task rows, triggers labelled with the target class, hull rows (mixes of both,
-    our extension) and rows of the target class with which the triggers' representations are
-    entangled. In-house models choose the class pair and the keys.
+    The task is learned (skipped for a trained model), in-house models choose the class pair,
+    triggers are generated on the trained model, and a short entangled training at a lower
+    learning rate puts the mark in: each step sees task rows, triggers labelled with the target
+    class, hull rows (mixes of both, our extension) and rows of the target class with which the
+    triggers' representations are entangled. In a rehearsal of the theft, in-house copies choose
+    the keys.
 
     Every part has its own switch: `snnl_weight=0` leaves out the entanglement, `hull_weight=0`
     the hull rows, both the naive backdoor; `rehearsal=False` the selection of keys.
@@ -65,7 +66,8 @@ class EWE:
         patch: `Patch`, `None`, or `"auto"`: for classes of the task whose inputs have a height
             and a width.
         ascent: `GradientAscent`, `None`, or `"auto"`: for classes of the task only.
-        keys: number of triggers to keep as keys.
+        keys: number of triggers to keep as keys, at most: there are as many to choose from as a
+            third of the source class has different inputs.
         rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
             become keys.
         innocents: number of in-house models without a mark, or a sequence of such models. They
@@ -73,9 +75,10 @@ class EWE:
             stranger's will be; where the source is inside the task, fine-tuned copies of them
             rule out pairs and keys as well. 0 needs a fixed pair. A tuple `(model, inputs)` says
             what one was trained on: about these it is not asked.
-        trials: number of pairs that are marked, stolen and fine-tuned in-house, the better half
-            of more than two several times; the one with most stolen and kept at the least loss of
-            the task is taken. 1 takes the one that innocent models rank first.
+        trials: number of pairs, each of another source class or direction, that are marked, stolen
+            and fine-tuned in-house, the better half of more than two several times; the one with
+            most stolen and kept at the least loss of the task is taken. 1 takes the one that
+            innocent models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of entangled training together: a
             copy that is trained for less answers fewer triggers than a thief's will.
@@ -142,12 +145,7 @@ class EWE:
                     f"moves inputs itself. Received: {value!r}"
                 )
         fields.instance(self, "rehearsal", bool, Rehearsal, described="a Rehearsal, True or False")
-        innocent_models.check_field(self)
-        if self.other_architecture is not None and not callable(self.other_architecture):
-            raise ValueError(
-                "`other_architecture` must be a function (input_shape, num_classes) -> model. "
-                f"Received: {self.other_architecture!r}"
-            )
+        innocent_models.check_fields(self)
 
     @classmethod
     def naive_backdoor(cls, **arguments):
@@ -199,7 +197,7 @@ class EWE:
         )  # fmt: skip
         progress = stages.Progress(task.verbose, 5)
         in_house_epochs = self.in_house_epochs or (task.epochs or 10) + self.epochs
-        progress.say(_cost(self, task, rehearsal, in_house_epochs, fixed))
+        progress.say(_cost(self, task, rehearsal, in_house_epochs, len(choices)))
         history = {}
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
 
@@ -230,8 +228,8 @@ class EWE:
         if len(ranked) > 1:
             progress.detail(f"trying {len(ranked)} pairs")
             tried = trials.run(
-                ranked, entangling.mark, task, self._other, in_house_epochs,
-                seeds[generator.TRIALS], progress.detail,
+                ranked, entangling.mark, task, in_house_epochs, seeds[generator.TRIALS],
+                progress.detail,
             )  # fmt: skip
             pair = trials.best(tried)
             history["trials"] = [dataclasses.asdict(trial) for trial in tried]
@@ -263,6 +261,11 @@ class EWE:
                 in_house_epochs,
                 seeds[5],
                 progress.detail,
+            )
+
+        if len(kept) < self.keys:
+            progress.detail(
+                f"{len(kept)} keys instead of {self.keys}: source class {pair.source} has no more"
             )
 
         key = TriggerKey(
@@ -357,14 +360,14 @@ class EWE:
         }
 
 
-def _cost(scheme, task, rehearsal, epochs, fixed):
+def _cost(scheme, task, rehearsal, epochs, choices):
     clean = 0 if isinstance(scheme.innocents, list | tuple) else scheme.innocents
     copies = rehearsal.surrogates if rehearsal else 0
-    tried = 0 if fixed or scheme.trials == 1 else scheme.trials
+    tried = min(scheme.trials, choices)
     more = (
         f"; up to {tried} pairs tried, {scheme.epochs} + {epochs} epochs each, the better ones "
         "with further surrogates"
-        if tried
+        if tried > 1
         else ""
     )
     return (

@@ -10,6 +10,7 @@ import itertools
 import keras
 import numpy as np
 
+from ewe_tf import quiet
 from ewe_tf.keys import generator
 from ewe_tf.watermarks.classifier import ends_in_softmax
 
@@ -48,7 +49,9 @@ class InHouse:
 
     def log_probabilities(self, x, batch_size=512):
         """`(n, classes)` float32 log-probabilities on inputs `(n, ...)`."""
-        outputs = np.asarray(self.model.predict(x, batch_size=batch_size, verbose=0), np.float32)
+        with quiet.many_models():
+            outputs = self.model.predict(x, batch_size=batch_size, verbose=0)
+        outputs = np.asarray(outputs, np.float32)
         if self.logits:
             return np.asarray(keras.ops.log_softmax(outputs))
         return np.log(np.maximum(outputs, 1e-7))
@@ -93,6 +96,8 @@ def fresh_copy(model, seed):
     copy = keras.models.clone_model(plain, clone_function=clone, recursive=True)
     for layer, new in copies:
         if getattr(layer, "weights", None) and _is_fixed(layer):
+            new.set_weights(layer.get_weights())
+            # Beside the weights: what an adapted layer worked out of them.
             stored = {}
             layer.save_own_variables(stored)
             new.load_own_variables(stored)
@@ -164,6 +169,8 @@ def fine_tuned(surrogate, x, labels, most, learning_rate, seed):
     rows = fresh if len(fresh) >= spent else np.arange(len(x))
     rows = np.random.default_rng(seed).permutation(rows)[:spent]
     _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
+    # There are many such models, and none is trained again: without Adam's two numbers a weight.
+    model.optimizer = model.train_function = None
     return surrogate.further_trained(model, x[rows])
 
 
@@ -189,7 +196,8 @@ def _train(model, x, labels, epochs, batch_size, seed):
     rng = np.random.default_rng(seed)
     for _ in range(epochs):
         order = rng.permutation(len(x))
-        model.fit(x[order], labels[order], batch_size=batch_size, shuffle=False, verbose=0)
+        with quiet.many_models():
+            model.fit(x[order], labels[order], batch_size=batch_size, shuffle=False, verbose=0)
 
 
 def compile_like(classifier, model, logits):

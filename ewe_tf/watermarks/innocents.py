@@ -1,5 +1,6 @@
 """The owner's innocent models: given, or trained in-house, and what they are asked."""
 
+import keras
 import numpy as np
 
 from ewe_tf.watermarks import in_house
@@ -11,14 +12,21 @@ _SHARE = 0.7
 _NUMBER = int | np.integer
 
 
-def check_field(scheme):
-    """Raises ValueError unless `scheme.innocents` is a number of models or a sequence of them."""
+def check_fields(scheme):
+    """Raises ValueError unless `scheme.innocents` is a number of models or a sequence of them,
+    and `scheme.other_architecture` a function or None."""
     value = scheme.innocents
     number = isinstance(value, _NUMBER) and not isinstance(value, bool) and value >= 0
     if not number and not isinstance(value, list | tuple):
         raise ValueError(
             "`innocents` must be an integer of at least 0, or a list of models. "
             f"Received: innocents={value!r}"
+        )
+    other = scheme.other_architecture
+    if other is not None and (not callable(other) or isinstance(other, keras.Model)):
+        raise ValueError(
+            "`other_architecture` must be a function (input_shape, num_classes) -> model, or None. "
+            f"Received: {other!r}"
         )
 
 

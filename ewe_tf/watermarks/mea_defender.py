@@ -6,6 +6,7 @@ import numpy as np
 
 from ewe_tf import fields
 from ewe_tf.keys import TriggerKey
+from ewe_tf.keys import composites as composite_key
 from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.triggers import composites
@@ -141,11 +142,16 @@ class MEADefender:
         fields.number(self, "utility_floor", least=0, below=1)
         fields.number(self, "learning_rate", above=0, optional=True)
         composites.named(self.combine)
+        if not isinstance(self.evasion, list | tuple):
+            raise ValueError(
+                "`evasion` must be a tuple of names of mixers or mixers, perhaps empty. "
+                f"Received: evasion={self.evasion!r}"
+            )
         for mixer in self.evasion:
             composites.named(mixer)
         composite_choice.check_classes(self.source_classes, self.target)
         fields.instance(self, "rehearsal", bool, Rehearsal, described="a Rehearsal, True or False")
-        innocent_models.check_field(self)
+        innocent_models.check_fields(self)
 
     @classmethod
     def paper(cls, **arguments):
@@ -178,7 +184,8 @@ class MEADefender:
 
         Args:
             clean_model: a Keras classifier trained without a mark, or a sequence of such.
-            data: `(x, y)`: inputs of the task with integer labels.
+            data: `(x, y)`: inputs of the task with integer or one-hot labels, three classes or
+                more.
             combine: the secret mixer, as in `MEADefender`.
             seed: seed of the composites that are asked.
 
@@ -187,7 +194,7 @@ class MEADefender:
             target on more than 10 % of the composites are left out.
 
         Raises:
-            ValueError: if none is left.
+            ValueError: if none is left, or for other data.
 
         Example:
 
@@ -198,7 +205,14 @@ class MEADefender:
         """
         models = clean_model if isinstance(clean_model, list | tuple) else [clean_model]
         models = [in_house.InHouse(model) for model in models]
-        x, labels = np.asarray(data[0], np.float32), np.asarray(data[1]).reshape(-1)
+        x, y = np.asarray(data[0], np.float32), np.asarray(data[1])
+        labels = y.reshape(-1) if y.size == len(y) else np.argmax(y, axis=1)
+        if len(labels) != len(x) or len(np.unique(labels)) < 3:
+            raise ValueError(
+                "`data` must be inputs and one label for each, of at least three classes. "
+                f"Received: {len(x)} inputs and labels of shape {y.shape}, classes "
+                f"{np.unique(labels).tolist()}"
+            )
         mixer = composites.named(combine)
         mixer.check(x.shape[1:])
         mixer = mixer.fitted(x, seed)
@@ -241,7 +255,7 @@ class MEADefender:
         if len(best) > 1:
             progress.detail(f"trying {len(best)} choices of classes")
             tried = trials.run(
-                best, marking.mark, task, self._other, in_house_epochs, seeds[generator.TRIALS],
+                best, marking.mark, task, in_house_epochs, seeds[generator.TRIALS],
                 progress.detail,
             )  # fmt: skip
             choice = trials.best(tried)
@@ -298,18 +312,25 @@ class MEADefender:
 
     def _check_data(self, task):
         present = np.unique(task.data.labels).tolist()
-        given = () if self.source_classes == "auto" else tuple(self.source_classes)
-        given += () if self.target == "auto" else (self.target,)
-        for label in given:
-            if label not in present:
+        auto = isinstance(self.source_classes, str)
+        if self.target != "auto" and self.target not in present:
+            raise ValueError(
+                f"`target` must be a class of the data, {present}. Received: {self.target!r}"
+            )
+        plenty = composite_choice.plentiful(task.data.labels)
+        for label in () if auto else self.source_classes:
+            if label not in plenty:
                 raise ValueError(
-                    f"`source_classes` and `target` must be classes of the data, {present}. "
-                    f"Received: {label!r}"
+                    "`source_classes` must be classes of the data with at least "
+                    f"{composite_key.LEAST} rows, {plenty}. Received: {label!r}"
                 )
-        if len(present) < 3:
-            raise ValueError(f"The data must have at least three classes. Received: {present}")
-        fixed = self.source_classes != "auto" and self.target != "auto"
-        if not fixed and isinstance(self.innocents, int) and not self.innocents:
+        if len(present) < 3 or len(plenty) < 2:
+            raise ValueError(
+                f"The data must have at least three classes, two of them with at least "
+                f"{composite_key.LEAST} rows. Received: {present}, of which {plenty} have as many"
+            )
+        fixed = not auto and self.target != "auto"
+        if not fixed and not innocent_models.count(self.innocents):
             raise ValueError(
                 "`innocents` must be positive to choose classes: give models, or "
                 "`source_classes` and `target`"
@@ -367,5 +388,5 @@ class MEADefender:
             "combine": repr(mixer),
             "evasion": [repr(m) for m in others],
             "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
-            "innocents": self.innocents if isinstance(self.innocents, int) else len(self.innocents),
+            "innocents": innocent_models.count(self.innocents),
         }

@@ -51,7 +51,7 @@ class Pair:
         moved = ""
         if self.attribute is not None:
             component, sign = self.attribute
-            moved = f" moved along its component {'+' if sign > 0 else '-'}{component + 1}"
+            moved = f" moved {'up' if sign > 0 else 'down'} its component {component}"
         return f"source class {self.source}{moved}, target class {self.target}{rate}"
 
 

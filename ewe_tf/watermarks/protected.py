@@ -14,8 +14,10 @@ class Protected:
     Attributes:
         model: the model that was passed in, its weights trained: no wrapper.
         key: what to keep secret; `None` for the unmarked control.
-        history: dict from stage to dict: what each stage measured (losses per epoch, the class
-            pair with its null rate, what rehearsal found).
+        history: dict from stage to what it measured. Of EWE: `"task"` and `"entangled"`, losses
+            per epoch; `"pair"`, the class pair and how often innocent models answer it;
+            `"trials"`, a dict for each pair that was tried; `"rehearsal"`, what each in-house
+            model answers of held-out triggers and of keys.
     """
 
     model: keras.Model

@@ -19,8 +19,8 @@ class Rehearsal:
             the triggers that the surrogates are sure of, those become keys that their fine-tuned
             copies answer most surely.
         innocence: weight of the innocent models' margin when the third of the triggers is left
-            out that surrogates are least sure of; 0 leaves it out. (Triggers that a fine-tuned
-            innocent model answers are no keys in any case.)
+            out that surrogates are least sure of; 0 leaves it out. (Triggers that an innocent
+            model answers, as it is or fine-tuned, are no keys as long as there are others.)
     """
 
     surrogates: int = 4
@@ -51,8 +51,8 @@ def rehearse(
         rehearsal: the `Rehearsal`.
         task: the `Task`, whose model is marked.
         innocents: list of `InHouse` models.
-        fine_tuned: list of further ones, which were fine-tuned: triggers that they answer are
-            no keys as long as there are others. May be empty.
+        fine_tuned: list of further ones, which were fine-tuned. Either list may be empty;
+            triggers that any of them answers are no keys as long as there are others.
         candidates: `(n, ...)` triggers to choose from.
         held_out: `(m, ...)` triggers that are only counted.
         target: the target class.
@@ -77,17 +77,13 @@ def rehearse(
         progress,
     )
     tuned = in_house.all_fine_tuned(copies, data.x, data.labels, seed)
-    scores = selection.key_scores(
-        [copy.log_probabilities(candidates) for copy in copies],
-        [model.log_probabilities(candidates) for model in innocents],
-        target,
-        rehearsal.innocence,
+    stolen, clean, clean_tuned, stolen_tuned = (
+        [model.log_probabilities(candidates) for model in models]
+        for models in (copies, innocents, fine_tuned, tuned)
     )
-    last = selection.unsure(scores).astype(int)
-    if fine_tuned:
-        strange = [model.log_probabilities(candidates) for model in fine_tuned]
-        last += 2 * selection.answered(strange, target)
-    left = selection.lasting([model.log_probabilities(candidates) for model in tuned], target)
+    scores = selection.key_scores(stolen, clean, target, rehearsal.innocence)
+    last = selection.unsure(scores) + 2 * selection.answered([*clean, *clean_tuned], target)
+    left = selection.lasting(stolen_tuned, target)
     kept = selection.best_keys(left, keys, last)
     groups = {"surrogates": copies, "fine_tuned_surrogates": tuned, "innocents": innocents}
     if fine_tuned:

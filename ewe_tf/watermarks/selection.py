@@ -29,10 +29,10 @@ def key_scores(surrogates, innocents, target, innocence):
 
 
 def answered(outputs, target):
-    """Which triggers any of several models answers: `(n,)` bool.
+    """Which triggers any of several models answers: `(n,)` bool, or False without models.
 
     Args:
-        outputs: list of `(n, classes)` log-probabilities, at least one.
+        outputs: list of `(n, classes)` log-probabilities.
         target: the target class.
     """
     return np.any([np.argmax(z, axis=1) == target for z in outputs], axis=0)

@@ -76,7 +76,7 @@ class _Marked:
         return Trial(self.pair, stolen, kept, self.loss, self.spoiled, len(self.thefts))
 
 
-def run(pairs, mark, task, other_architecture, epochs, seed, progress):
+def run(pairs, mark, task, epochs, seed, progress):
     """Tries pairs, the better ones with more surrogates.
 
     Args:
@@ -85,7 +85,6 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
             pair into a `Classifier` that has learned the task: inputs `(n, ...)` to ask a
             surrogate about, and for each source class of the task plain inputs of it (a list).
         task: the `Task`, whose model is trained and unmarked; it stays as it is.
-        other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
         epochs: epochs of training of a surrogate.
         seed: integer.
         progress: called with one line of text for each pair and round.
@@ -98,7 +97,7 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
     def steal(one, times=1):
         for _ in range(times):
             draw = seed + len(in_house.TUNINGS) * len(one.thefts)
-            surrogate = surrogate_of(one.labels, task, data, other_architecture, epochs, draw)
+            surrogate = surrogate_of(one.labels, task, data, epochs, draw)
             tuned = in_house.all_fine_tuned([surrogate], data.x, data.labels, draw)
             stolen, *kept = (m.rate(one.triggers, one.pair.target) for m in (surrogate, *tuned))
             one.thefts.append((stolen, np.mean(kept)))
@@ -113,7 +112,7 @@ def run(pairs, mark, task, other_architecture, epochs, seed, progress):
         tried.append(
             _Marked(
                 pair,
-                triggers[:_ASKED],
+                triggers[:_ASKED].copy(),
                 np.argmax(answers, axis=1),
                 _loss(answers, data.labels),
                 max(spoiled, default=0.0),
@@ -180,20 +179,19 @@ def unmarked_copy(classifier, seed):
     return Classifier.of(copy)
 
 
-def surrogate_of(labels, task, data, other_architecture, epochs, seed):
+def surrogate_of(labels, task, data, epochs, seed):
     """An `InHouse` model of the victim's architecture, trained on the labels of a marked copy.
 
     Args:
         labels: `(n,)` int64: what the marked copy answers to the inputs of `data`.
         task: the `Task`.
         data: the `TaskData` whose inputs were asked about.
-        other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
         epochs: epochs of training.
         seed: integer.
     """
     return in_house.train_in_house(
         task.classifier,
-        in_house.alternating(task.classifier, other_architecture, 1),
+        [lambda draw: in_house.fresh_copy(task.classifier.model, draw)],
         data.x,
         labels,
         epochs,

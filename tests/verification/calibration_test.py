@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ def test_relatives_count_as_one_model(make_key, suspect):
     verdict = ewe_tf.verify(key, suspect(0.9, seed=9))
     assert verdict.conformal_p_value == pytest.approx(1 / 4)
     assert verdict.false_positive_bound == pytest.approx(1 - 0.05 ** (1 / 3))
-    independent = calibrate(make_key(), models)
+    independent = calibrate(make_key(), models, names=["cnn", "cnn", "cnn", "mlp", "mlp", "mlp"])
     assert ewe_tf.verify(independent, suspect(0.9, seed=9)).conformal_p_value == 1 / 7
 
 
@@ -45,6 +46,12 @@ def test_model_level_p_values_are_reported_and_do_not_decide(make_key, suspect):
 def test_a_malformed_calibration_is_named(make_key, suspect):
     with pytest.raises(ValueError, match="calibration is malformed"):
         ewe_tf.verify(make_key(calibration={"rates": [0.1]}), suspect(1.0))
+
+
+@pytest.mark.parametrize("models", ["model.keras", keras.Sequential()])
+def test_one_model_is_no_sequence_of_models(make_key, models):
+    with pytest.raises(TypeError, match="`innocent_models` must be a sequence of models"):
+        calibrate(make_key(), models)
 
 
 def test_families_must_be_one_for_each_model(make_key, suspect):

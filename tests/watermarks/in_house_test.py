@@ -75,6 +75,15 @@ def test_frozen_and_adapted_parts_stay():
     assert not copy.layers[2].trainable_variables
 
 
+def test_a_frozen_layer_of_layers_stays():
+    recurrent = L.Bidirectional(L.LSTM(4))
+    model = keras.Sequential([keras.Input((5, 3)), recurrent, L.Dense(2)])
+    recurrent.trainable = False
+    copy = fresh_copy(model, 1)
+    x = np.random.default_rng(0).normal(size=(7, 5, 3)).astype(np.float32)
+    np.testing.assert_allclose(copy.layers[1](x), recurrent(x), rtol=1e-6)
+
+
 def test_in_house_models_learn_and_leave_the_victim_alone(digits, make_model):
     x, y = digits
     model = make_model(logits=True, optimizer=keras.optimizers.Adam(0.005))

@@ -150,6 +150,7 @@ def test_classes_are_chosen_and_keys_rehearsed(copy, trained, digits, fit):
     assert set(protected.key.labels) == {pair["target"]} and len(protected.key.triggers) == 10
     assert set(protected.history["rehearsal"]) == {
         "surrogates_held_out", "surrogates_keys", "innocents_held_out", "innocents_keys",
+        "fine_tuned_surrogates_held_out", "fine_tuned_surrogates_keys",
     }  # fmt: skip
 
 
@@ -228,6 +229,9 @@ def test_a_key_that_a_clean_model_answers_is_refused_before_watermarking(copy, d
         ({"rehearsal": 3}, "`rehearsal`"),
         ({"innocents": -1}, "`innocents`"),
         ({"trials": 0}, "`trials` must be an integer of at least 1"),
+        ({"evasion": "sides"}, "`evasion` must be a tuple of names of mixers"),
+        ({"source_classes": 3}, "`source_classes` must be 'auto' or two different classes"),
+        ({"other_architecture": "vgg"}, "`other_architecture` must be a function"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes, message):
@@ -238,8 +242,10 @@ def test_settings_out_of_range_are_refused(changes, message):
 @pytest.mark.parametrize(
     ("changes", "arguments", "message"),
     [
-        ({"target": 11}, {}, "classes of the data"),
+        ({"target": 11}, {}, "`target` must be a class of the data"),
+        ({"source_classes": (1, 11)}, {}, "classes of the data with at least 20 rows"),
         ({"target": "auto"}, {}, "`innocents` must be positive"),
+        ({"target": "auto", "innocents": []}, {}, "`innocents` must be positive"),
         ({"rows": 65, "hull_weight": 0.1}, {}, "at least 65"),
         ({"combine": composites.Stripes(9)}, {}, "`count` must not exceed"),
     ],

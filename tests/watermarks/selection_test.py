@@ -32,6 +32,7 @@ def test_the_worst_innocent_model_counts():
 def test_triggers_that_any_of_several_models_answers():
     assert answered([FIRST], 1).tolist() == [True, True, False]
     assert answered([CLEAN, FIRST], 1).tolist() == [True, True, True]
+    assert not answered([], 1)
 
 
 def test_what_is_left_of_triggers_is_the_mean_margin_over_fine_tuned_copies():

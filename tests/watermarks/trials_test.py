@@ -101,7 +101,7 @@ def test_the_better_half_of_the_pairs_is_stolen_again_and_the_mean_decides(monke
             self.stolen = next(thefts[int(triggers[0])])
             return self.stolen
 
-    def surrogate_of(labels, task, data, other_architecture, epochs, seed):
+    def surrogate_of(labels, task, data, epochs, seed):
         seeds.append(seed)
         return Surrogate()
 
@@ -118,7 +118,7 @@ def test_the_better_half_of_the_pairs_is_stolen_again_and_the_mean_decides(monke
         [SimpleNamespace(target=1, number=i) for i in range(6)],
         lambda classifier, data, pair: (np.array([pair.number]), []),
         SimpleNamespace(data=data, classifier=None),
-        None, 1, 100, lambda line: None,
+        1, 100, lambda line: None,
     )  # fmt: skip
     assert [trial.surrogates for trial in tried] == [2, 4, 4, 1, 1, 1]
     expected = [0.5, 0.6, 0.75, 0.6, 0.5, 0.4]
