@@ -19,8 +19,9 @@ _TUNING_EPOCHS, _TUNING_BATCH = 20, 128
 # How many he has at most, and his learning rate: what a mark should outlast.
 TUNINGS = ((1000, 3e-3), (200, 5e-3))
 # What should bring no innocent model to a target. Few labels at a high rate do that most, and to
-# other targets with every draw.
-INNOCENT_TUNINGS = ((1000, 3e-3), (200, 5e-3), (200, 5e-3), (200, 5e-3))
+# other targets with every draw: of two targets that one in thirty draws led to, three draws of
+# each of six models saw nothing, eight saw both.
+INNOCENT_TUNINGS = ((1000, 3e-3), *((200, 5e-3),) * 8)
 
 
 class InHouse:
