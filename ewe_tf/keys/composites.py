@@ -30,6 +30,12 @@ class Pools:
         return [np.concatenate(p) for p in zip(self.candidates, self.held_out, strict=True)]
 
 
+def plentiful(labels):
+    """The classes with rows enough for composites, a sorted list."""
+    classes, counts = np.unique(labels, return_counts=True)
+    return classes[counts >= LEAST].tolist()
+
+
 def pools_of(x, labels, classes, seed):
     """Divides the images of two classes: 70 % for training, 15 % each for keys and held out.
 

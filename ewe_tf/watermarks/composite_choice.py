@@ -90,7 +90,7 @@ def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0)
     present = np.unique(labels).tolist()
     rows = {c: rng.permutation(np.flatnonzero(labels == c)) for c in present}
     if isinstance(source_classes, str):
-        pairs = list(itertools.combinations(plentiful(labels), 2))
+        pairs = list(itertools.combinations(composite_key.plentiful(labels), 2))
     else:
         pairs = [tuple(int(c) for c in source_classes)]
     if len(pairs) > _PAIRS:
@@ -127,12 +127,6 @@ def rank(models, x, labels, mixer, source_classes="auto", target="auto", seed=0)
             "mixer"
         )
     return accepted
-
-
-def plentiful(labels):
-    """The classes with rows enough for composites, a sorted list."""
-    classes, counts = np.unique(labels, return_counts=True)
-    return classes[counts >= composite_key.LEAST].tolist()
 
 
 def _log_probabilities(models, x):

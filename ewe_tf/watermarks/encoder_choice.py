@@ -32,8 +32,7 @@ def choose(features, x, y, mixer, heads, source_classes, target, seeds):
         ValueError: for classes that the data has not, or too few rows of, or if clean encoders
             give the target to more than 2 % of the composites of every choice.
     """
-    classes, counts = np.unique(y, return_counts=True)
-    plenty = classes[counts >= composite_key.LEAST].tolist()
+    plenty = composite_key.plentiful(y)
     given = () if source_classes == "auto" else tuple(int(c) for c in source_classes)
     for label in (*given, *(() if target == "auto" else (target,))):
         if label not in plenty:

@@ -317,7 +317,7 @@ class MEADefender:
             raise ValueError(
                 f"`target` must be a class of the data, {present}. Received: {self.target!r}"
             )
-        plenty = composite_choice.plentiful(task.data.labels)
+        plenty = composite_key.plentiful(task.data.labels)
         for label in () if auto else self.source_classes:
             if label not in plenty:
                 raise ValueError(
