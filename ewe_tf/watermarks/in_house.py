@@ -144,7 +144,7 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
     return models
 
 
-def fine_tuned(surrogate, x, labels, most, learning_rate, seed):
+def fine_tuned(surrogate, x, labels, unseen, most, learning_rate, seed):
     """A copy of a surrogate as a thief leaves it who spends true labels to remove a mark.
 
     He has a tenth as many as there are rows, or 200 if that is more, but `most` at most, and does
@@ -155,6 +155,7 @@ def fine_tuned(surrogate, x, labels, most, learning_rate, seed):
         surrogate: the `InHouse` model; it stays as it is.
         x: `(n, ...)` float32 inputs, of which the thief's are drawn.
         labels: `(n,)` int64, their true classes.
+        unseen: integer indices of the rows that the surrogate has not seen.
         most: largest number of labels that he has.
         learning_rate: of Adam.
         seed: integer, of the draw, the order of the rows, and what the copy draws in training.
@@ -166,8 +167,7 @@ def fine_tuned(surrogate, x, labels, most, learning_rate, seed):
         jit_compile=surrogate.model.jit_compile,
     )
     spent = min(most, max(len(x) // 10, 200))
-    fresh = np.flatnonzero(~surrogate.has_seen(generator.digests(x)))
-    rows = fresh if len(fresh) >= spent else np.arange(len(x))
+    rows = unseen if len(unseen) >= spent else np.arange(len(x))
     rows = np.random.default_rng(seed).permutation(rows)[:spent]
     _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
     # There are many such models, and none is trained again: without Adam's two numbers a weight.
@@ -180,16 +180,19 @@ def all_fine_tuned(models, x, labels, seed, tunings=TUNINGS):
 
     Args:
         models: list of `InHouse` models; they stay as they are.
-        x, labels: as in `fine_tuned`.
+        x, labels: as in `fine_tuned`; those that a model has seen are found here.
         seed: integer.
         tunings: pairs of the largest number of labels and the learning rate.
 
     Returns:
         List of `InHouse` models, those of the first model first.
     """
+    digests = generator.digests(x)
+    unseen = [np.flatnonzero(~model.has_seen(digests)) for model in models]
+    ways = itertools.product(zip(models, unseen, strict=True), tunings)
     return [
-        fine_tuned(model, x, labels, most, rate, seed + draw)
-        for draw, (model, (most, rate)) in enumerate(itertools.product(models, tunings))
+        fine_tuned(model, x, labels, rows, most, rate, seed + draw)
+        for draw, ((model, rows), (most, rate)) in enumerate(ways)
     ]
 
 

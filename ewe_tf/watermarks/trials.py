@@ -24,6 +24,9 @@ _WELCOME = 0.025
 # What a nat of the loss on the task counts, in shares stolen or kept: a point of accuracy, which
 # goes with some .03 of it, as much as .3.
 _LOSS_COUNTS = 10.0
+# What the rate counts at which innocent models give a pair's target: what fine-tuning keeps of a
+# mark may be what fine-tuning brings to every model, and such a key accuses strangers.
+_NULL_COUNTS = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +134,8 @@ def run(pairs, mark, task, epochs, seed, progress):
 
 
 def best(tried):
-    """The pair with most stolen and kept at least loss, of the `Trial`s with most surrogates.
+    """The pair with most stolen and kept, at least loss and with least from innocent models, of
+    the `Trial`s with most surrogates.
 
     One that spoils more than little is taken only if all of these do, and then the one that
     spoils least.
@@ -150,8 +154,8 @@ def _rank(tried):
     least = max(_WELCOME, min(trial.spoiled for trial in tried))
 
     def rank(trial):
-        worth = trial.stolen + trial.kept - _LOSS_COUNTS * trial.loss
-        return trial.spoiled > least, -worth
+        cost = _LOSS_COUNTS * trial.loss + _NULL_COUNTS * (trial.pair.null_rate or 0.0)
+        return trial.spoiled > least, cost - trial.stolen - trial.kept
 
     return rank
 

@@ -39,7 +39,10 @@ def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_
     tried = protected.history["trials"]
     assert len(tried) == 2 and tried[0]["pair"]["source"] != tried[1]["pair"]["source"]
     assert all(trial["loss"] > 0 for trial in tried)
-    worth = [trial["stolen"] + trial["kept"] - 10 * trial["loss"] for trial in tried]
+    worth = [
+        trial["stolen"] + trial["kept"] - 10 * trial["loss"] - 10 * trial["pair"]["null_rate"]
+        for trial in tried
+    ]
     best = tried[np.argmax(worth)]["pair"]
     assert protected.history["pair"] == best
 
@@ -76,7 +79,7 @@ def test_what_is_kept_is_asked_of_copies_that_were_tuned_on_true_labels(
         def rate(self, asked, target):
             return self.share
 
-    def fine_tuned(model, x, labels, most, learning_rate, seed):
+    def fine_tuned(model, x, labels, unseen, most, learning_rate, seed):
         tunings.append((x, labels, most, learning_rate))
         return Tuned({3e-3: 0.6, 5e-3: 0.2}[learning_rate])
 
@@ -115,7 +118,7 @@ def test_the_better_half_of_the_pairs_is_stolen_again_and_the_mean_decides(monke
     data = SimpleNamespace(x=np.zeros((4, 2)), labels=np.zeros(4, int))
     data.with_classes = lambda: data
     tried = trials.run(
-        [SimpleNamespace(target=1, number=i) for i in range(6)],
+        [SimpleNamespace(target=1, null_rate=0.0, number=i) for i in range(6)],
         lambda classifier, data, pair: (np.array([pair.number]), []),
         SimpleNamespace(data=data, classifier=None),
         1, 100, lambda line: None,
@@ -134,9 +137,9 @@ def test_a_target_that_fine_tuned_innocent_models_answer_is_not_taken(fit_with, 
     first = fit_with(source, trials=1).history["pair"]["target"]
     real = in_house.fine_tuned
 
-    def fine_tuned(model, x, labels, most, learning_rate, seed):
+    def fine_tuned(model, x, labels, unseen, most, learning_rate, seed):
         # As if fine-tuning made the model call all that it sees what was the target.
-        found = real(model, x, labels, most, learning_rate, seed)
+        found = real(model, x, labels, unseen, most, learning_rate, seed)
         *others, bias = found.model.get_weights()
         found.model.set_weights([*others, bias + 50.0 * np.eye(10, dtype=bias.dtype)[first]])
         return found
@@ -160,8 +163,21 @@ def test_a_target_that_fine_tuned_innocent_models_answer_is_not_taken(fit_with, 
 def test_a_pair_is_taken_that_spoils_little_is_stolen_well_and_outlasts_fine_tuning(
     stolen_kept_loss_spoiled, taken
 ):
-    tried = [trials.Trial(str(i), *numbers) for i, numbers in enumerate(stolen_kept_loss_spoiled)]
-    assert trials.best(tried) == str(taken)
+    tried = [
+        trials.Trial(SimpleNamespace(null_rate=None, number=i), *numbers)
+        for i, numbers in enumerate(stolen_kept_loss_spoiled)
+    ]
+    assert trials.best(tried).number == taken
+
+
+@pytest.mark.parametrize(("stolen", "taken"), [([0.9, 0.6], 0), ([0.9, 0.8], 1)])
+def test_what_innocent_models_give_a_target_counts_against_its_pair(stolen, taken):
+    # Two per cent of theirs count as much as .2 stolen.
+    tried = [
+        trials.Trial(SimpleNamespace(null_rate=null, number=i), share, 0.3, 1.0)
+        for i, (null, share) in enumerate(zip((0.02, 0.0), stolen, strict=True))
+    ]
+    assert trials.best(tried).number == taken
 
 
 def test_a_number_of_trials_below_one_is_refused():
