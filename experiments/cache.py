@@ -1,6 +1,6 @@
 """Finished computations by content: a folder is there whole, or it is not there.
 
-    ROOT/victim-3f…/result.json   the stage's value, its configuration, its seconds
+    ROOT/victim-3f…/result.json   the stage's value, its configuration, code and seconds
     ROOT/victim-3f…/…             the files that the stage wrote: models, arrays
     ROOT/working/KEY/             a stage being computed, or killed while it was
     ROOT/locks/KEY                held by the process that computes
@@ -43,12 +43,14 @@ class Result:
         value: What its function returned.
         seconds: How long it took.
         config: Its configuration.
+        code: The `fingerprint` of the code that computed it; `None` if it was not recorded.
     """
 
     folder: pathlib.Path
     value: object
     seconds: float
     config: dict
+    code: str | None
 
     def arrays(self, name):
         """The arrays of `folder/name` (an .npz file), as a dictionary."""
@@ -111,7 +113,13 @@ class Cache:
             stored = json.loads((self.root / key / "result.json").read_text())
         except FileNotFoundError:
             raise KeyError(f"stage {key} has not finished under {self.root}") from None
-        return Result(self.root / key, stored["value"], stored["seconds"], stored["config"])
+        return Result(
+            self.root / key,
+            stored["value"],
+            stored["seconds"],
+            stored["config"],
+            stored.get("code"),
+        )
 
     def failure(self, key):
         """The recorded failure of a stage as a dictionary (error, trace), or None."""
@@ -144,7 +152,7 @@ class Cache:
         """Computes a stage unless it has finished; waits if another process is computing it.
 
         Args:
-            job: What `Stage.job()` gives: key, function, config, inputs (name to key).
+            job: What `Stage.job()` gives: key, function, config, inputs (name to key), code.
 
         Returns:
             Its `Result`.

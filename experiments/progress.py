@@ -5,6 +5,8 @@ import shutil
 import sys
 import time
 
+from experiments import fingerprint
+
 
 def clock(seconds):
     """Seconds as 7 s, 3:05 min or 2:04 h."""
@@ -151,9 +153,11 @@ class Progress:
         if not self._quiet and (cached or waiting):
             kinds = collections.Counter(stage.function.__name__ for stage in waiting)
             which = ", ".join(f"{count} {name}" for name, count in kinds.items())
+            other = sum(result.code != fingerprint.current() for result in cached.values())
+            note = f" ({other} by other code; an empty --cache computes all anew)" if other else ""
             self._line(
                 f"{len(waiting)} stages to compute{f' ({which})' if which else ''}, "
-                f"{len(cached)} cached"
+                f"{len(cached)} cached{note}"
             )
 
     def started(self, stage):

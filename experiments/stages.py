@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from collections.abc import Mapping
 
+from experiments import fingerprint
 from experiments.cache import StageError
 from experiments.progress import Progress
 from experiments.workers import InProcess
@@ -19,8 +20,9 @@ class Stage:
     """One computation, known by its content.
 
     Two stages are equal, and computed once, if their functions' names, configurations and
-    inputs are. The code of the function takes no part: put a number into the configuration
-    and raise it when what the function means has changed.
+    inputs are. The code takes no part, so that a run outlives a mended comment: results of other
+    code are used, and the progress says how many. Where it is certain that what a function
+    means has changed, put a number into the configuration and raise it.
 
     Attributes:
         function: A function of a module, called as `function(config, inputs, folder)` with
@@ -81,6 +83,7 @@ class Stage:
             "function": self._address,
             "config": self.config,
             "inputs": {name: stage.key for name, stage in self.inputs.items()},
+            "code": fingerprint.current(),
         }
 
     def __hash__(self):

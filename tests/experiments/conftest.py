@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from experiments import cache as cache_module
+from experiments import fingerprint as fingerprint_module
 from experiments import progress as progress_module
 from experiments import stages as stages_module
 from experiments import workers as workers_module
@@ -74,7 +75,10 @@ def toy(tmp_path, monkeypatch):
     """
     (tmp_path / "experiments").mkdir()
     (tmp_path / "experiments" / "__init__.py").touch()
-    for module in (cache_module, progress_module, stages_module, workers_module):
+    runner = (
+        cache_module, fingerprint_module, progress_module, stages_module, workers_module,
+    )  # fmt: skip
+    for module in runner:
         shutil.copy(module.__file__, tmp_path / "experiments")
     (tmp_path / "toy_stages.py").write_text(TOY)
     (tmp_path / "toy_grid.py").write_text(GRID)

@@ -2,6 +2,7 @@ import io
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from experiments import fingerprint
 from experiments.cache import Cache
 from experiments.progress import Progress
 from experiments.progress import Times
@@ -224,6 +226,40 @@ def test_progress_on_a_terminal_and_elsewhere(toy, cache, tmp_path):
     run(stages, cache, progress=Progress(stream=plain))
     assert plain.getvalue() == "0 stages to compute, 2 cached\n"
     assert [clock(7.4), clock(185), clock(7440)] == ["7 s", "3:05 min", "2:04 h"]
+
+
+def test_results_of_other_code_are_used_and_counted(toy, cache, tmp_path, monkeypatch):
+    stages = [Stage(toy.number, common(tmp_path, seed=n)) for n in (1, 2, 3)]
+    run(stages[:1], cache, progress=Progress(stream=io.StringIO()))
+    current = fingerprint.current()
+    assert cache.result(stages[0].key).code == current
+    # As it was recorded before there were fingerprints.
+    path = cache.root / stages[0].key / "result.json"
+    path.write_text(path.read_text().replace('"code"', '"formerly"'))
+    monkeypatch.setattr(fingerprint, "current", lambda: "other")
+    run(stages[1:2], cache, progress=Progress(stream=io.StringIO()))
+    monkeypatch.undo()
+    run(stages[2:], cache, progress=Progress(stream=io.StringIO()))
+    plain = io.StringIO()
+    run(stages, cache, progress=Progress(stream=plain))
+    assert plain.getvalue() == (
+        "0 stages to compute, 3 cached (2 by other code; an empty --cache computes all anew)\n"
+    )
+    assert len(starts(tmp_path)) == 3
+
+
+def test_a_fingerprint_changes_with_a_source(tmp_path, monkeypatch):
+    for package in ("ewe_tf", "experiments"):
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "__init__.py").write_text("")
+    found = {}
+    for name, text in (("a", "x = 1"), ("b", "x = 2"), ("a again", "x = 1")):
+        (tmp_path / "ewe_tf" / "part.py").write_text(text)
+        code = "from experiments import fingerprint; print(fingerprint.current())"
+        shutil.copy(fingerprint.__file__, tmp_path / "experiments")
+        command = [sys.executable, "-c", code]
+        found[name] = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
+    assert found["a"] == found["a again"] != found["b"]
 
 
 def test_time_left_is_that_of_the_same_kind_over_the_jobs(toy):
