@@ -77,8 +77,8 @@ class EWE:
             what one was trained on: about these it is not asked.
         trials: number of pairs, each of another source class or direction, that are marked, stolen
             and fine-tuned in-house, the better half of more than two several times; the one with
-            most stolen and kept at the least loss of the task is taken. 1 takes the one that
-            innocent models rank first.
+            most stolen and kept, at the least loss of the task and with least from innocent
+            models, is taken. 1 takes the one that innocent models rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of entangled training together: a
             copy that is trained for less answers fewer triggers than a thief's will.

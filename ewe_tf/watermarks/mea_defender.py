@@ -81,9 +81,9 @@ class MEADefender:
         trials: number of choices of classes that are tried, by marking a copy of the model,
             stealing it in-house and fine-tuning what was stolen, the better half of more than two
             several times, before one is taken: among those that spoil few plain inputs the one
-            with most stolen and kept at the least loss of the task. 1 takes the one that innocent
-            models rank first. Choices that innocent models confuse are not tried as long as there
-            are others.
+            with most stolen and kept, at the least loss of the task and with least from innocent
+            models. 1 takes the one that innocent models rank first. Choices that innocent models
+            confuse are not tried as long as there are others.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of the mark's stage together, which
             is as long as the victim is trained.
