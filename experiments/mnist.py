@@ -27,6 +27,7 @@ BENCHMARK = Benchmark(
         "trigger_weight": 0.1,
         "hull_weight": 0.1,
         "snnl_weight": 0.1,
+        "trials": 12,
     },
 )
 
