@@ -29,6 +29,7 @@ BENCHMARK = Benchmark(
         "snnl_weight": 0.1,
         "trials": 12,
     },
+    strange={"trials": 3},
 )
 
 if __name__ == "__main__":
