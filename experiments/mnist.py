@@ -27,9 +27,7 @@ BENCHMARK = Benchmark(
         "trigger_weight": 0.1,
         "hull_weight": 0.1,
         "snnl_weight": 0.1,
-        "trials": 12,
     },
-    strange={"trials": 3},
 )
 
 if __name__ == "__main__":
