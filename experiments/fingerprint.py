@@ -1,5 +1,6 @@
 """Which code a result is of: what a cache of configurations cannot tell."""
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -23,5 +24,7 @@ def current():
             content.update(f"{path.relative_to(folder.parent)}\n".encode())
             content.update(path.read_bytes())
     for library in _LIBRARIES:
-        content.update(f"{library} {importlib.metadata.version(library)}\n".encode())
+        # A build of another name, such as tensorflow-cpu, has no version under this one.
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            content.update(f"{library} {importlib.metadata.version(library)}\n".encode())
     return content.hexdigest()[:12]
