@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from ewe_tf import versions as versions_module
 from experiments import fingerprint
 from experiments.cache import Cache
 from experiments.progress import Progress
@@ -248,16 +249,16 @@ def test_results_of_other_code_are_used_and_counted(toy, cache, tmp_path, monkey
     assert len(starts(tmp_path)) == 3
 
 
-def test_a_fingerprint_changes_with_a_source(tmp_path, monkeypatch):
-    for package in ("ewe_tf", "experiments"):
+def test_a_fingerprint_changes_with_a_source(tmp_path):
+    for package, module in (("ewe_tf", versions_module), ("experiments", fingerprint)):
         (tmp_path / package).mkdir()
-        (tmp_path / package / "__init__.py").write_text("")
+        (tmp_path / package / "__init__.py").touch()
+        shutil.copy(module.__file__, tmp_path / package)
+    code = "from experiments import fingerprint; print(fingerprint.current())"
+    command = [sys.executable, "-c", code]
     found = {}
     for name, text in (("a", "x = 1"), ("b", "x = 2"), ("a again", "x = 1")):
         (tmp_path / "ewe_tf" / "part.py").write_text(text)
-        code = "from experiments import fingerprint; print(fingerprint.current())"
-        shutil.copy(fingerprint.__file__, tmp_path / "experiments")
-        command = [sys.executable, "-c", code]
         found[name] = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout
     assert found["a"] == found["a again"] != found["b"]
 
