@@ -2,7 +2,7 @@
 
     EWE
     EWE:hull_weight=0.2:trials=1     any numeric setting of `EWE`
-    EWE:share=0.002                  a natural attribute, with this share of rows relabelled
+    EWE:share=0.003:components=2     the benchmark's natural attribute with other settings
 
 A new scheme needs a row here. If its keys are triggers, the stages in `parties` serve it as they
 are; otherwise it brings its own `victim`, `judged` and `verdict` (see `_signals`).
@@ -22,6 +22,8 @@ from experiments import words
 _NUMBERS = {
     field.name for field in dataclasses.fields(ewe_tf.EWE) if isinstance(field.default, int | float)
 } - {"rehearsal", "innocents"}
+# And of its natural attribute, of which the rest stays as the benchmark has it.
+_OF_NATURAL = {"share", "components"}
 
 
 def _ewe(benchmark):
@@ -54,6 +56,8 @@ class Scheme:
         arguments: of the scheme; `name` says which maker the victim's stage calls.
         of_data: function from a `Benchmark` to arguments that depend on the data set;
             `arguments` have the last word.
+        natural: settings of its natural attribute, in place of the benchmark's. (A benchmark
+            that has none gets one.)
         unrehearsed: what the second victim does otherwise. Only its accuracy is asked, for the
             price, and that no rehearsal changes.
         in_house: whether the owner's in-house models take part in the marking.
@@ -62,6 +66,7 @@ class Scheme:
 
     arguments: Mapping
     of_data: Callable = _ewe
+    natural: Mapping = dataclasses.field(default_factory=dict)
     unrehearsed: Mapping = dataclasses.field(default_factory=lambda: {"rehearsal": False})
     in_house: bool = True
     victim: Callable = parties.victim
@@ -71,7 +76,10 @@ class Scheme:
 
     def arguments_for(self, benchmark):
         """All arguments on a data set."""
-        return {**self.of_data(benchmark), **self.arguments}
+        of_data = self.of_data(benchmark)
+        if self.natural:
+            of_data["source"] = {**of_data.get("source", {}), **self.natural}
+        return {**of_data, **self.arguments}
 
 
 # The first five are the ablation, from a plain backdoor to the default.
@@ -122,13 +130,12 @@ def parse(text):
     known = {name: () for name in SCHEMES}
     for name, scheme in SCHEMES.items():
         if scheme.arguments["name"] in ("ewe", "naive"):
-            known[name] = _NUMBERS | ({"share"} if _may_be_natural(scheme) else set())
+            known[name] = _NUMBERS | (_OF_NATURAL if _may_be_natural(scheme) else set())
     word = words.parse(text, known, "scheme")
-    settings = dict(word.settings)
-    if "share" in settings:
-        share = settings.pop("share")
-        ewe_tf.NaturalAttribute(share=share)
-        settings["source"] = {"share": share}
-    ewe_tf.EWE(**{name: settings[name] for name in _NUMBERS & set(settings)})
+    natural = {name: value for name, value in word.settings.items() if name in _OF_NATURAL}
+    others = {name: value for name, value in word.settings.items() if name not in natural}
+    ewe_tf.NaturalAttribute(**natural)
+    ewe_tf.EWE(**{name: value for name, value in others.items() if name in _NUMBERS})
     scheme = SCHEMES[word.name]
-    return str(word), dataclasses.replace(scheme, arguments={**scheme.arguments, **settings})
+    arguments = {**scheme.arguments, **others}
+    return str(word), dataclasses.replace(scheme, arguments=arguments, natural=natural)

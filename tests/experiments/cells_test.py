@@ -76,13 +76,14 @@ def test_ablations_differ_from_the_default_in_their_part_only():
 def test_a_word_sets_what_it_names_and_nothing_else():
     plain = Owner(BENCHMARK, "EWE", 0).victims[0].config["scheme"]
     owner = Owner(BENCHMARK, "EWE:hull_weight=0.2:share=0.003", 0)
-    changed = {**plain, "hull_weight": 0.2, "source": {"share": 0.003}}
+    changed = {**plain, "hull_weight": 0.2, "source": {"share": 0.003, "weight": 3.0}}
     assert owner.victims[0].config["scheme"] == changed
     assert owner.scheme == "EWE hull_weight=0.2 share=0.003"
     for wrong, message in (
         ("EWF", "there is no scheme 'EWF'"),
         ("EWE:trials=0", "`trials` must be an integer of at least 1"),
         ("EWE:share=0.5", r"`share` must be in \[0, 0.02\]"),
+        ("EWE:components=0", "`components` must be at least 1"),
         ("EWE of strange inputs:share=0.01", "has no setting 'share=0.01'"),
         ("DynaMarks:epochs=3", "scheme 'DynaMarks' has no setting 'epochs=3'"),
     ):
