@@ -7,8 +7,10 @@ the benchmarks have not trained: give this program their caches.
 
 python -m experiments.innocence --mnist_cache=runs/mnist/cache --fashion_cache=runs/fashion/cache
 python -m experiments.innocence --data=fashion --strangers=20 --answers=probabilities
+python -m experiments.innocence --data=fashion --scheme=EWE:trials=1
 
-The second asks for probabilities, so that the target's rank is tested as well.
+The second asks for probabilities, so that the target's rank is tested as well; the third is about
+the keys of other settings.
 """
 
 import dataclasses
@@ -50,6 +52,7 @@ def define_flags():
         "strangers", 5, "Independent innocent models that judge each key.", lower_bound=1
     )
     flags.DEFINE_enum("answers", "label", ["label", "probabilities"], "What verdicts ask for.")
+    flags.DEFINE_string("scheme", "EWE", "Whose keys, in the words of the grid.")
     flags.DEFINE_integer("seeds", 3, "Seeds of the benchmarks.", lower_bound=2)
     for name in BENCHMARKS:
         flags.DEFINE_string(f"{name}_cache", f"runs/{name}/cache", f"Finished stages of {name}.")
@@ -89,7 +92,11 @@ def main(argv):
     for name in FLAGS.data:
         cache, benchmark = Cache(FLAGS[f"{name}_cache"].value), BENCHMARKS[name]
         benchmark = dataclasses.replace(benchmark, strangers=FLAGS.strangers, answers=FLAGS.answers)
-        asked = questions([Owner(benchmark, "EWE", seed) for seed in range(FLAGS.seeds)])
+        try:
+            owners = [Owner(benchmark, FLAGS.scheme, seed) for seed in range(FLAGS.seeds)]
+        except ValueError as error:
+            sys.exit(f"Error: {error}")
+        asked = questions(owners)
         outcomes = stages.run(asked.values(), cache)
         failed += [o for o in outcomes.values() if isinstance(o, stages.Failure)]
         for (kind, seed), stage in asked.items():
@@ -98,7 +105,8 @@ def main(argv):
             refused = cache.result(stage.inputs["judged"].key).value["refused"]
             for value in outcomes[stage].value:
                 suspect = stage.inputs[value["suspect"]]
-                record = {"task": benchmark.task, "kind": kind, "key": seed, "refused": refused}
+                record = {"task": benchmark.task, "scheme": owners[0].scheme, "kind": kind}
+                record |= {"key": seed, "refused": refused}
                 record |= {"model": suspect.key, "architecture": suspect.config["architecture"]}
                 records.append({**record, **value})
     output = pathlib.Path(FLAGS.output)
