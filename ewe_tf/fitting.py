@@ -1,7 +1,9 @@
 """`ewe_tf.fit`: train a classifier and mark it."""
 
+import math
 import secrets
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -44,8 +46,8 @@ def fit(
         watermark: the scheme, such as `ewe_tf.EWE()`.
         epochs: epochs of task training; `None` for a model that is trained already.
         batch_size: task rows of a step.
-        validation_data, callbacks, verbose: as in `keras.Model.fit`; callbacks see every stage
-            that trains the model.
+        validation_data, callbacks, verbose: as in `keras.Model.fit`; callbacks (one, or a list)
+            see every stage that trains the model.
         sample_weight: `(n,)` floats: weights of the task rows; rows of weight 0 are left out.
             Arrays only.
         class_weight: dict from class to weight of the task rows. Arrays only.
@@ -73,9 +75,11 @@ def fit(
     protected.key.save("secret.npz")
     ```
     """
-    if not hasattr(watermark, "fit"):
+    unmade = isinstance(watermark, type | keras.Model)
+    if unmade or not hasattr(watermark, "fit"):
+        received = type(watermark).__name__ if isinstance(watermark, keras.Model) else watermark
         raise TypeError(
-            f"`watermark` must be a scheme such as ewe_tf.EWE(). Received: {watermark!r}"
+            f"`watermark` must be a scheme such as ewe_tf.EWE(). Received: {received!r}"
         )
     classifier = Classifier.of(model)
     _check_integer("batch_size", batch_size, 1)
@@ -113,8 +117,9 @@ def fit(
                     "batches instead"
                 )
         data = task_data.from_dataset(
-            x, classifier.num_classes, batch_size, shuffle_seed, steps_per_epoch
-        )
+            x, classifier.num_classes, classifier.input_shape, batch_size, shuffle_seed,
+            steps_per_epoch,
+        )  # fmt: skip
     else:
         if steps_per_epoch is not None:
             raise ValueError(
@@ -128,12 +133,32 @@ def fit(
             f"`x` must have the model's input shape {classifier.input_shape}. Received: rows of "
             f"shape {data.x.shape[1:]}"
         )
+    if classifier.takes_whole_numbers:
+        data = data.of_whole_numbers()
     classifier.check_labels(data.x, data.y)
+    if validation_data is not None:
+        classifier.check_validation(validation_data)
     return watermark.fit(
-        Task(classifier, data, int(epochs), validation_data, callbacks or [], verbose, seed, origin)
-    )
+        Task(
+            classifier, data, int(epochs), validation_data, _callbacks(callbacks), verbose, seed,
+            origin,
+        )
+    )  # fmt: skip
 
 
 def _check_integer(name, value, least):
-    if not isinstance(value, int | float | np.number) or value != int(value) or value < least:
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value != int(value) or value < least:
         raise ValueError(f"`{name}` must be an integer >= {least}. Received: {value!r}")
+
+
+def _callbacks(callbacks):
+    given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+    given = [callback for callback in given if callback is not None]
+    for callback in given:
+        if not isinstance(callback, keras.callbacks.Callback):
+            raise TypeError(
+                f"`callbacks` must be Keras callbacks (made, not their class). Received: "
+                f"{callback!r}"
+            )
+    return given

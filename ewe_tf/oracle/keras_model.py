@@ -81,6 +81,12 @@ def check_classifier(model):
             raise ValueError(
                 f"The model {model.name!r} must have one {what}. Received: {len(tensors)} {what}s"
             )
+    answer = getattr(model, "output", None)
+    if isinstance(answer, dict):
+        raise ValueError(
+            f"The model {model.name!r} must answer with a tensor. Received: a dict with "
+            f"{list(answer)}"
+        )
 
 
 def input_signature(model):

@@ -22,17 +22,20 @@ class Movement:
         reach: lowest and highest score that is drawn.
         seed: of the scores; the i-th of any number of inputs gets the same one.
         value_range: `(low, high)` that triggers are clipped to.
+        whole: whether they are rounded to whole numbers.
     """
 
     attribute: Attribute
     reach: tuple
     seed: int
     value_range: tuple
+    whole: bool
 
     def apply(self, images):
         """Triggers `(n, ...)` float32 of inputs `(n, ...)`."""
         scores = np.random.default_rng(self.seed).uniform(*self.reach, len(images))
-        return self.attribute.moved(images, scores, self.value_range)
+        moved = self.attribute.moved(images, scores, self.value_range)
+        return np.round(moved) if self.whole else moved
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -139,7 +142,9 @@ class AttributeSource:
 
     def movement(self, label, seed):
         """The `Movement` that makes triggers of the inputs of a source label."""
-        return Movement(self.attribute(label), self.settings.reach, seed, self.data.value_range)
+        data = self.data
+        reach = self.settings.reach
+        return Movement(self.attribute(label), reach, seed, data.value_range, data.whole)
 
     def shown(self, label, images, seed):
         """What innocent models are asked about inputs of a source label: the triggers."""

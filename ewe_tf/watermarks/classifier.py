@@ -49,7 +49,8 @@ class Classifier:
             raise ValueError(
                 f"`model` ({type(model).__name__}) must be a Functional or Sequential model. A "
                 "subclassed model hides its layers' outputs: wrap it, "
-                "x = keras.Input(shape); model = keras.Model(x, subclassed(x))"
+                "x = keras.Input(shape); model = keras.Model(x, subclassed(x)), and entangle no "
+                "layer (`snnl_weight=0`)"
             )
         if not model.compiled:
             raise ValueError(
@@ -63,11 +64,23 @@ class Classifier:
                 "`model` must be a classifier with one input and one output of shape "
                 f"(batch, classes). Received: {len(model.inputs)} inputs, output shapes {shapes}"
             )
+        # (A Sequential model has none such.)
+        output = getattr(model, "output", None)
+        if isinstance(output, dict | list | tuple):
+            raise ValueError(
+                "`model` must have a tensor as its output. Received: a "
+                f"{type(output).__name__} of one, {output}"
+            )
         classes = shapes[0][1]
         if classes < 2:
             raise ValueError(
                 "`model` must have one output for each class, so at least two. Received: "
                 f"{classes} (for two classes use two softmax outputs)"
+            )
+        if _gives_logits(model) and output_activation(model) == "softmax":
+            raise ValueError(
+                "`model` ends in a softmax, and its loss is compiled with from_logits=True. Give "
+                "the loss from_logits=False, or the last layer no activation"
             )
         shape = tuple(model.inputs[0].shape[1:])
         if None in shape:
@@ -109,6 +122,54 @@ class Classifier:
             ) from error
         self.model.reset_metrics()
 
+    def check_validation(self, validation_data):
+        """Raises TypeError or ValueError if `validation_data` are not what `Model.evaluate` takes.
+
+        Two rows, or a batch, are evaluated. Of what a generator gives nothing is taken.
+        """
+        first = validation_data
+        if isinstance(first, tf.data.Dataset):
+            first = next(iter(first), None)
+        elif isinstance(first, keras.utils.PyDataset):
+            first = first[0]
+        elif isinstance(first, tuple | list) and len(first) in (2, 3):
+            first = tuple(keras.tree.map_structure(_two_rows, part) for part in first)
+        elif hasattr(first, "__next__"):
+            return
+        if not isinstance(first, tuple | list) or len(first) not in (2, 3):
+            raise TypeError(
+                "`validation_data` must be (x, y), (x, y, sample_weight) or a dataset of such "
+                f"batches. Received: {type(validation_data).__name__}"
+            )
+        try:
+            self.model.test_on_batch(*first)
+        except Exception as error:  # Layers and losses raise many types.
+            self.model.test_function = None  # Keras keeps it half traced.
+            raise ValueError(
+                "`validation_data` does not suit the model and its loss. Received: parts of "
+                f"shapes {[getattr(part, 'shape', None) for part in first]}. ({error})"
+            ) from error
+        self.model.reset_metrics()
+
+    @property
+    def takes_whole_numbers(self):
+        """Whether its inputs are integers: unscaled `uint8` images, or tokens."""
+        return not keras.backend.is_float_dtype(self.model.inputs[0].dtype)
+
+    def check_input_gradients(self):
+        """Raises ValueError if no gradient reaches the inputs, as behind integers or an
+        embedding."""
+        x = tf.zeros([1, *self.input_shape])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = self.model(x, training=False)
+        if tape.gradient(outputs, x) is None:
+            raise ValueError(
+                "`model` gives no gradient with respect to its inputs (they are integers, or go "
+                "into an embedding), and triggers of a class of the task with a patch or gradient "
+                "ascent need it. Give a `source` that is a NaturalAttribute or from outside"
+            )
+
     def probabilities(self, x, batch_size=512):
         """Softmax probabilities `(n, classes)` float32 of inputs `(n, ...)`."""
         outputs = self.model.predict(np.asarray(x), batch_size=batch_size, verbose=0)
@@ -131,8 +192,9 @@ class Classifier:
             name = graph.last_hidden(self.model)
             if name is None:
                 raise ValueError(
-                    "`model` has no hidden layer whose representations could be entangled. Its "
-                    f"layers: {[layer.name for layer in self.model.layers]}"
+                    "`model` has no hidden layer whose representations could be entangled: with "
+                    "`snnl_weight=0` and a `source` that is a NaturalAttribute or from outside "
+                    f"none is needed. Its layers: {[layer.name for layer in self.model.layers]}"
                 )
             return (name,)
         known = graph.names(self.model)
@@ -152,6 +214,10 @@ class Classifier:
 def _inner(config):
     """An optimizer's configuration without that of the loss scaling around it."""
     return config.get("inner_optimizer", {}).get("config", config)
+
+
+def _two_rows(rows):
+    return rows[:2] if hasattr(rows, "shape") else rows
 
 
 def _has_graph(model):

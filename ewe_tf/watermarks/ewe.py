@@ -127,6 +127,11 @@ class EWE:
             raise ValueError(
                 f"`layers` must be a tuple of names of layers, or None. Received: {self.layers!r}"
             )
+        for name in ("source", "target"):
+            if isinstance(getattr(self, name), bool):
+                raise ValueError(
+                    f"`{name}` must be no truth value. Received: {getattr(self, name)}"
+                )
         if self.target != "auto" and not isinstance(self.target, int | np.integer):
             raise ValueError(f"`target` must be 'auto' or a class. Received: {self.target!r}")
         if isinstance(self.source, int | np.integer) and self.source == self.target:
@@ -173,7 +178,6 @@ class EWE:
 
     def fit(self, task):
         """Trains and marks the model; see `ewe_tf.fit`."""
-        names = task.classifier.layer_names(self.layers)
         source = sources.resolve(self.source, task.data, task.classifier.input_shape)
         choices = pairs.target_choices(source, self.target, task.data)
         rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
@@ -188,8 +192,13 @@ class EWE:
                 f"of one class and a `target`. Received: target={self.target!r}, and source "
                 f"classes {list(choices)}"
             )
-        innocent_models.check(self.innocents, task.classifier)
+        innocent_models.check(self, task.classifier)
         patch, ascent = self._patch_and_ascent(source, task.data.value_range)
+        names = ()
+        if self.snnl_weight or patch or ascent or self.layers:
+            names = task.classifier.layer_names(self.layers)
+        if patch or ascent:
+            task.classifier.check_input_gradients()
         seeds = task.seeds(generator.TUNINGS + 1)
         entangling = Entangling(
             names, source, patch, ascent, self.distance, self._layout(task), self._weights,

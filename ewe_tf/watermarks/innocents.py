@@ -35,26 +35,40 @@ def count(innocents):
     return int(innocents) if isinstance(innocents, _NUMBER) else len(innocents)
 
 
-def check(innocents, classifier):
-    """Raises ValueError if a given model does not fit the inputs and classes of the victim."""
+def check(scheme, classifier):
+    """Raises ValueError if a model that is given as one of `scheme.innocents`, or that
+    `scheme.other_architecture` makes, does not fit the inputs and classes of the victim."""
+    if scheme.other_architecture is not None:
+        made = scheme.other_architecture(classifier.input_shape, classifier.num_classes)
+        _check_shapes("other_architecture", "make", made, classifier, "")
+    innocents = scheme.innocents
     if isinstance(innocents, _NUMBER):
         return
-    expected = [(None, *classifier.input_shape)], [(None, classifier.num_classes)]
-    for i, (model, seen) in enumerate(map(_with_seen, innocents)):
-        shapes = [
-            [tuple(t.shape) for t in getattr(model, side, None) or ()]
-            for side in ("inputs", "outputs")
-        ]
-        if tuple(shapes) != expected:
+    for i, innocent in enumerate(innocents):
+        if isinstance(innocent, tuple) and len(innocent) != 2:
             raise ValueError(
-                f"`innocents` must be Keras models with the inputs and classes of the model, "
-                f"shapes {expected}. Received at position {i}: {shapes}"
+                "`innocents` must be models, or pairs (model, inputs that it was trained on). "
+                f"Received at position {i}: a tuple of {len(innocent)}"
             )
+        model, seen = _with_seen(innocent)
+        _check_shapes("innocents", "be", model, classifier, f" at position {i}")
         if len(seen) and np.shape(seen)[1:] != classifier.input_shape:
             raise ValueError(
                 f"`innocents` must come with inputs of the model's shape "
                 f"{classifier.input_shape}. Received at position {i}: {np.shape(seen)[1:]}"
             )
+
+
+def _check_shapes(argument, verb, model, classifier, where):
+    expected = [(None, *classifier.input_shape)], [(None, classifier.num_classes)]
+    found = tuple(
+        [tuple(t.shape) for t in getattr(model, side, None) or ()] for side in ("inputs", "outputs")
+    )
+    if found != expected:
+        raise ValueError(
+            f"`{argument}` must {verb} Keras models with the inputs and classes of the model, "
+            f"shapes {expected}. Received{where}: {type(model).__name__} of shapes {found}"
+        )
 
 
 def given(innocents):

@@ -189,6 +189,7 @@ class PaperEWE:
         model, data = task.classifier.model, task.data
         names = weighted_layers(model) if self.layers is None else self.layers
         names = task.classifier.layer_names(names)
+        task.classifier.check_input_gradients()
         factors = _for_each(self.factors, names, "factors")
         temperatures = _for_each(self.temperatures, names, "temperatures")
         source = self._source(task)

@@ -7,9 +7,12 @@ import numpy as np
 from ewe_tf.keys import generator
 from ewe_tf.triggers.natural_attribute import NaturalAttribute
 from ewe_tf.watermarks.attribute_source import AttributeSource
+from ewe_tf.watermarks.task_data import is_whole
 
 # At least this many source images are needed.
 _LEAST = 20
+# The ranges of values of source and task may differ by this factor.
+_SCALES = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -79,8 +82,8 @@ def resolve(source, data, input_shape):
         input_shape: shape of the model's inputs.
 
     Raises:
-        ValueError: for a class that is absent, inputs of another shape, too few of them, values
-            that are not finite, or out-of-distribution inputs that are the task's own.
+        ValueError: for a class that is absent, inputs of another shape or scale, too few of them,
+            values that are not finite, or out-of-distribution inputs that are the task's own.
     """
     if source is None or isinstance(source, int | np.integer):
         present = np.unique(data.labels)
@@ -113,10 +116,19 @@ def resolve(source, data, input_shape):
         )
     if not np.all(np.isfinite(images)):
         raise ValueError("`source` inputs must be finite. Received: NaN or infinity")
+    if data.whole and not is_whole(images):
+        raise ValueError("`source` inputs must be whole numbers, for the model takes integers")
+    if images.size:
+        _check_range(images, data)
     if classes.shape != (len(images),):
         raise ValueError(
             f"`source` labels must be one for each of the {len(images)} inputs. Received: "
             f"shape {classes.shape}"
+        )
+    if classes.dtype.kind not in "fiu" or not is_whole(classes):
+        raise ValueError(
+            f"`source` labels must be integers. Received: dtype {classes.dtype}, such as "
+            f"{classes.flat[0]!r}"
         )
     own = set(generator.digests(data.x))
     shared = sum(digest in own for digest in generator.digests(images))
@@ -127,6 +139,16 @@ def resolve(source, data, input_shape):
         )
     classes = classes.astype(np.int64)
     return _enough(Source(images, classes, False, tuple(np.unique(classes).tolist())))
+
+
+def _check_range(images, data):
+    """Inputs that are scaled otherwise than the task's are strange, but hardly what was meant."""
+    (low, high), (least, most) = data.value_range, (float(images.min()), float(images.max()))
+    if not 1 / _SCALES <= (most - least) / max(high - low, 1e-30) <= _SCALES:
+        raise ValueError(
+            f"`source` inputs must be scaled as `x` is, whose values are from {low:g} to {high:g}. "
+            f"Received: from {least:g} to {most:g}"
+        )
 
 
 def split(images, rng):

@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import numbers
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -20,6 +22,7 @@ class TaskData:
         num_classes: number of classes.
         batch_size: task rows per step.
         seed: seed of the shuffling.
+        whole: whether the model takes integers, so that triggers are to be whole numbers.
     """
 
     x: np.ndarray
@@ -30,6 +33,7 @@ class TaskData:
     num_classes: int
     batch_size: int
     seed: int
+    whole: bool = False
 
     @property
     def labels(self):
@@ -45,6 +49,19 @@ class TaskData:
     def value_range(self):
         """`(smallest, largest)` input value: what triggers are clipped to."""
         return float(self.x.min()), float(self.x.max())
+
+    def of_whole_numbers(self):
+        """These data for a model that takes integers.
+
+        Raises:
+            ValueError: if inputs are no whole numbers.
+        """
+        if not is_whole(self.x):
+            raise ValueError(
+                "`x` must hold whole numbers, for the model takes integers. Received: values "
+                f"from {self.x.min():g} to {self.x.max():g} with fractions"
+            )
+        return dataclasses.replace(self, whole=True)
 
     def with_classes(self):
         """The rows of `x` with integer labels and no weights, for models of the owner's own."""
@@ -76,8 +93,18 @@ class TaskData:
         return tuple(tf.constant(a) for a in (self.x, self.y, weights))
 
 
+def is_whole(values):
+    """Whether all values of an array are whole numbers."""
+    return bool(np.all(values == np.round(values)))
+
+
 def from_arrays(x, y, num_classes, batch_size, seed, sample_weight=None, class_weight=None):
     """`TaskData` of arrays; see `ewe_tf.fit` for what is accepted and refused."""
+    if hasattr(x, "__next__") or isinstance(x, keras.utils.PyDataset):
+        raise TypeError(
+            "`x` must be an array of numbers or a tf.data.Dataset (tf.data.Dataset.from_generator "
+            f"makes one). Received: {type(x).__name__}"
+        )
     if y is None:
         raise ValueError("`y` must be given: one label for each row of `x`")
     x = _inputs(x, "x")
@@ -94,7 +121,9 @@ def from_arrays(x, y, num_classes, batch_size, seed, sample_weight=None, class_w
     return TaskData(x, y, weights, None, len(x) // batch_size, num_classes, batch_size, seed)
 
 
-def from_dataset(dataset, num_classes, batch_size, seed, steps_per_epoch=None, limit=50_000):
+def from_dataset(
+    dataset, num_classes, input_shape, batch_size, seed, steps_per_epoch=None, limit=50_000
+):
     """`TaskData` of a batched dataset of `(x, y)` or `(x, y, sample_weight)`.
 
     The dataset itself feeds the training, in its own order and with its own augmentation; one
@@ -102,12 +131,19 @@ def from_dataset(dataset, num_classes, batch_size, seed, steps_per_epoch=None, l
     rows, in-house models).
     """
     spec = dataset.element_spec
-    if not isinstance(spec, tuple) or len(spec) not in (2, 3):
+    pairs = isinstance(spec, tuple) and len(spec) in (2, 3)
+    if not pairs or not all(isinstance(part, tf.TensorSpec) for part in spec):
         raise ValueError(
-            "`x`, a dataset, must give (x, y) or (x, y, sample_weight) batches. Received "
-            f"elements of structure {spec}"
+            "`x`, a dataset, must give (x, y) or (x, y, sample_weight) batches, one tensor each. "
+            f"Received elements of structure {spec}"
         )
-    if any(getattr(part, "shape", None) is not None and part.shape.rank == 0 for part in spec):
+    ranks = [part.shape.rank for part in spec]
+    if None in ranks:
+        raise ValueError(
+            "`x`, a dataset, must state the shapes of what it gives (`output_signature` of "
+            f"`from_generator`, `tf.ensure_shape`). Received: {spec}"
+        )
+    if 0 in ranks or ranks[0] == len(input_shape):
         raise ValueError(f"`x`, a dataset, must be batched: use x.batch({batch_size})")
     if steps_per_epoch is not None:
         limit = min(limit, steps_per_epoch * batch_size)
@@ -192,21 +228,30 @@ def _weights(x, y, sample_weight, class_weight, num_classes):
     weights = np.ones(len(x), np.float32)
     if sample_weight is not None:
         sample_weight = np.asarray(sample_weight, np.float32)
-        if sample_weight.shape != (len(x),) or not np.all(np.isfinite(sample_weight)):
+        if sample_weight.shape != (len(x),) or not np.all(_are_weights(sample_weight)):
             raise ValueError(
-                f"`sample_weight` must be one finite number for each of the {len(x)} rows. "
-                f"Received: {np.sum(~np.isfinite(sample_weight))} that are not finite, shape "
-                f"{sample_weight.shape}"
+                f"`sample_weight` must be one finite number >= 0 for each of the {len(x)} rows. "
+                f"Received: shape {sample_weight.shape}, {np.sum(~_are_weights(sample_weight))} "
+                "that are not"
             )
         weights *= sample_weight
     if class_weight is not None:
-        if not set(class_weight) <= set(range(num_classes)):
-            raise ValueError(
-                f"`class_weight` must map classes in [0, {num_classes}) to numbers. Received "
-                f"classes {sorted(class_weight)}"
-            )
         table = np.ones(num_classes, np.float32)
+        if not isinstance(class_weight, dict) or not set(class_weight) <= set(range(num_classes)):
+            raise ValueError(
+                f"`class_weight` must be a dict from classes in [0, {num_classes}) to numbers. "
+                f"Received: {class_weight!r:.80}"
+            )
         for label, weight in class_weight.items():
+            if not isinstance(weight, numbers.Real) or not _are_weights(weight):
+                raise ValueError(
+                    f"`class_weight` must hold finite numbers >= 0. Received: {weight!r} for "
+                    f"class {label}"
+                )
             table[label] = weight
         weights *= table[y if y.ndim == 1 else np.argmax(y, axis=1)]
     return weights
+
+
+def _are_weights(values):
+    return np.isfinite(values) & (np.asarray(values) >= 0)

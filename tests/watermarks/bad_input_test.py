@@ -65,7 +65,31 @@ CASES = {
     "sample weights": (lambda x, y: dict(sample_weight=y[1:]), "`sample_weight` must be one"),
     "NaN weight": (lambda x, y: dict(sample_weight=y / np.nan), "`sample_weight` must be one fin"),
     "all weights 0": (lambda x, y: dict(sample_weight=0 * y), r"`batch_size` .*rows of `x` \(0"),
-    "class weights": (lambda x, y: dict(class_weight={10: 1.0}), "`class_weight` must map classes"),
+    "negative weight": (lambda x, y: dict(sample_weight=-y), "`sample_weight` must be .* >= 0"),
+    "class weights": (lambda x, y: dict(class_weight={10: 1.0}), "`class_weight` must be a dict"),
+    "weights by name": (lambda x, y: dict(class_weight="balanced"), "`class_weight` must be a d"),
+    "class weight negative": (
+        lambda x, y: dict(class_weight={4: -1.0}),
+        "`class_weight` must hold finite numbers >= 0. Received: -1.0 for class 4",
+    ),
+    "NaN class weight": (lambda x, y: dict(class_weight={4: np.nan}), "`class_weight` must hold"),
+    "NaN epochs": (lambda x, y: dict(epochs=np.nan), "`epochs` must be an integer"),
+    "endless seed": (lambda x, y: dict(seed=np.inf), "`seed` must be an integer"),
+    "a scheme's class": (lambda x, y: dict(watermark=EWE), "`watermark` must be a scheme"),
+    "a model as scheme": (lambda x, y: dict(watermark=dense((4,))), "Received: 'Sequential'"),
+    "a callback's name": (lambda x, y: dict(callbacks=["early"]), "`callbacks` must be Keras"),
+    "a callback's class": (lambda x, y: dict(callbacks=[Forbidden]), "`callbacks` must be Keras"),
+    "validation inputs": (
+        lambda x, y: dict(validation_data=(x[:, :4], y)),
+        "`validation_data` does not suit the model",
+    ),
+    "validation labels": (
+        lambda x, y: dict(validation_data=datasets(x, np.eye(10)[y]).batch(64)),
+        "`validation_data` does not suit the model",
+    ),
+    "validation share": (lambda x, y: dict(validation_data=0.2), "`validation_data` must be"),
+    "validation without labels": (lambda x, y: dict(validation_data=x), "`validation_data` must"),
+    "generator": (lambda x, y: dict(x=iter([x])), "`x` must be an array of numbers or a tf.data"),
     "no scheme": (lambda x, y: dict(watermark="ewe"), "`watermark` must be a scheme"),
     # Datasets.
     "dataset with y": (lambda x, y: dict(x=datasets(x, y).batch(64)), "`y` must be None where"),
@@ -78,6 +102,21 @@ CASES = {
         "`class_weight` must be None where `x` is a dataset",
     ),
     "dataset, not batched": (lambda x, y: dict(x=datasets(x, y), y=None), "must be batched"),
+    "dataset of one-hot labels, not batched": (
+        lambda x, y: dict(x=datasets(x, np.eye(10)[y]), y=None),
+        "must be batched",
+    ),
+    "dataset of dicts": (
+        lambda x, y: dict(x=datasets({"image": x}, y).batch(64), y=None),
+        "`x`, a dataset, must give .* one tensor each",
+    ),
+    "dataset of unknown shapes": (
+        lambda x, y: dict(
+            x=tf.data.Dataset.from_generator(lambda: [(x, y)], output_types=("float32", "int64")),
+            y=None,
+        ),
+        "`x`, a dataset, must state the shapes",
+    ),
     "dataset without labels": (
         lambda x, y: dict(x=tf.data.Dataset.from_tensor_slices(x).batch(9), y=None),
         r"`x`, a dataset, must give \(x, y\)",
@@ -115,6 +154,30 @@ CASES = {
     "source with NaN": (
         lambda x, y: dict(watermark=scheme(source=with_nan(OTHER))),
         "`source` inputs must be fin",
+    ),
+    "source on another scale": (
+        lambda x, y: dict(watermark=scheme(source=255 * OTHER)),
+        "`source` inputs must be scaled as `x` is, whose values are from 0 to 1. Received: from",
+    ),
+    "source labels of halves": (
+        lambda x, y: dict(watermark=scheme(source=(OTHER, np.full(60, 0.5)))),
+        "`source` labels must be integers",
+    ),
+    "source labels of text": (
+        lambda x, y: dict(watermark=scheme(source=(OTHER, ["a"] * 60))),
+        "`source` labels must be integers",
+    ),
+    "other architecture of another task": (
+        lambda x, y: dict(watermark=scheme(other_architecture=lambda shape, n: dense((4,)))),
+        "`other_architecture` must make Keras models with the inputs and classes of the model",
+    ),
+    "other architecture of nothing": (
+        lambda x, y: dict(watermark=scheme(other_architecture=lambda shape, n: None)),
+        "`other_architecture` must make .* Received: NoneType",
+    ),
+    "innocent alone in a tuple": (
+        lambda x, y: dict(watermark=scheme(innocents=[(dense(x.shape[1:]),)])),
+        "`innocents` must be models, or pairs",
     ),
     "no such layer": (
         lambda x, y: dict(watermark=scheme(layers=("conv9",))),
@@ -182,6 +245,69 @@ def test_a_patch_on_vectors(digits):
         ewe_tf.fit(model, x, y, watermark=marked, epochs=1, callbacks=[Forbidden()])
 
 
+def compiled(layers, loss="sparse_categorical_crossentropy"):
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(0.01), loss)
+    return model
+
+
+def whole_numbers():
+    """A classifier of unscaled digits, of bytes."""
+    scaled = [L.Rescaling(1 / 255), L.Flatten(), L.Dense(32, "relu"), L.Dense(10, "softmax")]
+    return compiled([keras.Input((8, 8, 1), dtype="uint8"), *scaled])
+
+
+def tokens():
+    return compiled([keras.Input((8,)), L.Embedding(50, 8), L.Flatten(), L.Dense(10, "softmax")])
+
+
+@pytest.mark.parametrize("watermark", [EWE(source=4), EWE.paper(source=4, target=1)])
+@pytest.mark.parametrize("make", [whole_numbers, tokens])
+def test_a_patch_where_no_gradient_reaches_the_inputs(digits, make, watermark):
+    x, y = (255 * digits[0]).astype(np.uint8), digits[1]
+    x = x if make is whole_numbers else x[:, :, 4, 0] // 6
+    with pytest.raises(ValueError, match="gives no gradient with respect to its inputs"):
+        ewe_tf.fit(make(), x, y, watermark=watermark, epochs=1, callbacks=[Forbidden()])
+
+
+@pytest.mark.parametrize("x, source, message", [
+    (1.0, 255 * OTHER, "`x` must hold whole numbers, for the model takes integers"),
+    (255, 255 * OTHER, "`source` inputs must be whole numbers, for the model takes integers"),
+])  # fmt: skip
+def test_fractions_where_a_model_takes_integers(digits, x, source, message):
+    x = x * digits[0] if x == 1 else (x * digits[0]).astype(np.uint8)
+    marked = scheme(source=source)
+    with pytest.raises(ValueError, match=message):
+        ewe_tf.fit(
+            whole_numbers(), x, digits[1], watermark=marked, epochs=1, callbacks=[Forbidden()]
+        )
+
+
+def test_mixers_whose_composites_are_no_whole_numbers(digits):
+    x, y = (255 * digits[0]).astype(np.uint8), digits[1]
+    marked = ewe_tf.MEADefender(combine="autoencoder")
+    with pytest.raises(ValueError, match="`combine` and `evasion` must be mixers that put parts"):
+        ewe_tf.fit(whole_numbers(), x, y, watermark=marked, epochs=1, callbacks=[Forbidden()])
+
+
+def test_a_softmax_whose_loss_is_told_that_it_is_none(digits):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model = compiled([keras.Input((8, 8, 1)), L.Flatten(), L.Dense(10, "softmax")], loss)
+    with pytest.raises(ValueError, match="ends in a softmax, and its loss .* from_logits=True"):
+        ewe_tf.fit(model, *digits, watermark=scheme(), epochs=1)
+
+
+def test_an_output_in_a_dict(digits):
+    inputs = keras.Input((8, 8, 1))
+    head = L.Dense(10, activation="softmax")(L.Dense(8)(L.Flatten()(inputs)))
+    model = keras.Model(inputs, {"digit": head})
+    model.compile("adam", {"digit": "sparse_categorical_crossentropy"})
+    with pytest.raises(ValueError, match="`model` must have a tensor as its output"):
+        ewe_tf.fit(model, *digits, watermark=scheme(), epochs=1)
+    with pytest.raises(ValueError, match="must answer with a tensor. Received: a dict with"):
+        ewe_tf.Oracle(model)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -202,6 +328,8 @@ def test_a_patch_on_vectors(digits):
         {"layers": "hidden"},
         {"layers": ()},
         {"target": "seven"},
+        {"target": True},
+        {"source": True},
         {"patch": 3},
         {"ascent": True},
         {"rehearsal": 4},

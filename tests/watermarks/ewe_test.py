@@ -122,6 +122,19 @@ def test_key_of_a_class_of_the_task(fit, trained):
     assert key.settings["ascent"] == {"steps": 5, "step_size": 0.02, "budget": 0.05}
 
 
+def test_a_model_without_a_hidden_layer_is_marked_without_entanglement(fit, digits, quick):
+    layers = [keras.Input((8, 8, 1)), L.Flatten(), L.Dense(10, "softmax")]
+    model = keras.Sequential(layers)
+    model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="no hidden layer .* with `snnl_weight=0`"):
+        fit(model, *digits, watermark=quick())
+    scheme = quick(snnl_weight=0, trigger_weight=1.0, epochs=8)
+    protected = fit(model, *digits, watermark=scheme, epochs=3)
+    answers = model.predict(protected.key.held_out, verbose=0).argmax(axis=1)
+    assert np.mean(answers == 3) > 0.8
+    assert protected.key.settings["layers"] == []
+
+
 def test_vectors_of_the_task_need_no_patch(fit, digits):
     x, y = digits[0].reshape(-1, 64), digits[1]
     keras.utils.set_random_seed(0)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,9 +11,11 @@ import tensorflow as tf
 import ewe_tf
 from ewe_tf.keys import Key
 from ewe_tf.keys import regenerate
+from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import task_data
 from ewe_tf.watermarks.attribute_source import AttributeSource
 
+L = keras.layers
 SOURCE = ewe_tf.NaturalAttribute(components=2, share=0.01, weight=3)
 
 
@@ -147,6 +150,23 @@ def test_classes_whose_inputs_do_not_differ_enough_are_left_out():
     with pytest.raises(ValueError, match="relabels 2 rows .*at least 39 others"):
         attribute_source(x, labels, least=39, share=0.02)
     assert attribute_source(x, labels, least=38, share=0.02).choices
+
+
+def test_a_model_of_bytes_is_asked_bytes(digits, fit, monkeypatch):
+    monkeypatch.setattr(in_house, "INNOCENT_TUNINGS", ())
+    x, y = (255 * digits[0]).astype(np.uint8), digits[1]
+    layers = [L.Rescaling(1 / 255), L.Flatten(), L.Dense(32, "relu"), L.Dense(10, "softmax")]
+    model = keras.Sequential([keras.Input((8, 8, 1), dtype="uint8"), *layers])
+    model.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    scheme = ewe_tf.EWE(source=SOURCE, epochs=4, innocents=1, rehearsal=False, trials=1)
+    key = fit(model, x, y, watermark=scheme, epochs=6).key
+    for asked in (key.triggers, key.controls, key.held_out, key.held_out_controls):
+        assert np.array_equal(asked, asked.astype(np.uint8))
+    assert ewe_tf.verify(key, model).hits > 10
+    regenerated = regenerate(key, x, y)
+    assert regenerated.holds, regenerated
+    moved = dataclasses.replace(key, triggers=key.triggers + 1)
+    assert not regenerate(moved, x, y).holds
 
 
 def test_directions_whose_triggers_come_near_one_image_are_left_out():

@@ -57,7 +57,7 @@ def test_classes_of_the_task():
 
 
 def test_images_from_outside():
-    x = (images(90, seed=4) * 255).astype(np.uint8)
+    x = (images(90, seed=4) * 9).astype(np.uint8)
     source = sources.resolve(x, data(), SHAPE)
     assert not source.in_distribution and source.choices == (0,)
     assert source.images.dtype == np.float32

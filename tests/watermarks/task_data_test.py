@@ -42,7 +42,7 @@ def test_an_endless_dataset_goes_on_where_the_last_epoch_stopped(digits, make_mo
         return inputs, labels
 
     data = tf.data.Dataset.from_tensor_slices((x, y)).batch(64).repeat().map(look)
-    task = task_data.from_dataset(data, 10, 64, 0, steps_per_epoch=6)
+    task = task_data.from_dataset(data, 10, (8, 8, 1), 64, 0, steps_per_epoch=6)
     assert len(task.x) == 6 * 64
     seen.clear()
     stages.train_task(Classifier.of(make_model()), task, 3, None, None, 0)
@@ -68,18 +68,18 @@ def test_arrays_give_every_row_once_before_any_comes_again(digits):
 def test_a_large_dataset_whose_last_batch_is_short(digits):
     x, y = digits
     data = tf.data.Dataset.from_tensor_slices((x[:1190], y[:1190])).batch(64)
-    known = task_data.from_dataset(data, 10, 64, 0, limit=200)
+    known = task_data.from_dataset(data, 10, (8, 8, 1), 64, 0, limit=200)
     assert (len(known.x), known.batches) == (200, 18)
     unknown = data.filter(lambda *row: True)
-    assert task_data.from_dataset(unknown, 10, 64, 0, limit=200).batches == 18
-    assert task_data.from_dataset(data, 10, 64, 0).batches == 1190 // 64
+    assert task_data.from_dataset(unknown, 10, (8, 8, 1), 64, 0, limit=200).batches == 18
+    assert task_data.from_dataset(data, 10, (8, 8, 1), 64, 0).batches == 1190 // 64
 
 
 def test_a_dataset_without_shuffling_keeps_its_order_and_weights(digits):
     x, y = digits
     weights = np.linspace(0.5, 2, len(x))[:, None]
     data = tf.data.Dataset.from_tensor_slices((x, y, weights)).batch(37)
-    (a, b, c), *_ = task_data.from_dataset(data, 10, 50, 0).stream().take(1)
+    (a, b, c), *_ = task_data.from_dataset(data, 10, (8, 8, 1), 50, 0).stream().take(1)
     np.testing.assert_array_equal(a, x[:50])
     np.testing.assert_array_equal(b, y[:50])
     np.testing.assert_allclose(c, weights[:50, 0], rtol=1e-6)
