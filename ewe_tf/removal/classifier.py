@@ -3,6 +3,9 @@
 import keras
 import numpy as np
 
+from ewe_tf.oracle.ends_in_softmax import ends_in_softmax
+from ewe_tf.oracle.output_activation import output_activation
+
 
 def require_graph(model):
     """Raises unless `model` is a built Functional or Sequential Keras model."""
@@ -113,11 +116,7 @@ def feature_model(model):
 
 def answers_probabilities(model):
     """Tells whether `model` ends in a softmax (or sigmoid); otherwise it answers logits."""
-    last = leaf_layers(model)[-1]
-    if isinstance(last, keras.layers.Softmax):
-        return True
-    activation = getattr(last, "activation", None)
-    return activation in (keras.activations.softmax, keras.activations.sigmoid)
+    return output_activation(model) == "sigmoid" or ends_in_softmax(model)
 
 
 def num_classes_of(model):

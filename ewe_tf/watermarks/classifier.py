@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ewe_tf.oracle.output_activation import output_activation
+from ewe_tf.oracle.ends_in_softmax import ends_in_softmax
 from ewe_tf.watermarks import graph
 
 
@@ -235,13 +235,3 @@ def _gives_logits(model):
     if "from_logits" in config:
         return bool(config["from_logits"])
     return not ends_in_softmax(model)
-
-
-def ends_in_softmax(model):
-    """Whether the model's output is a softmax: the last layer tells, or else answers to noise."""
-    activation = output_activation(model)
-    if activation is not None:
-        return activation == "softmax"
-    noise = np.random.default_rng(0).random((8, *model.inputs[0].shape[1:]), np.float32)
-    answers = np.asarray(keras.ops.cast(model(noise, training=False), "float32"))
-    return bool(np.all(answers >= 0) and np.allclose(answers.sum(axis=1), 1, atol=1e-2))

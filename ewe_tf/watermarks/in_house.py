@@ -12,7 +12,7 @@ import numpy as np
 
 from ewe_tf import quiet
 from ewe_tf.keys import generator
-from ewe_tf.watermarks.classifier import ends_in_softmax
+from ewe_tf.oracle.ends_in_softmax import ends_in_softmax
 
 # Of a thief who fine-tunes his copy: true labels, and how he trains on them.
 _TUNING_EPOCHS, _TUNING_BATCH = 20, 128

@@ -4,6 +4,7 @@ import pytest
 
 from ewe_tf.removal import AdversarialUnlearning
 from ewe_tf.removal import Disentangling
+from ewe_tf.removal import FineTuning
 from ewe_tf.removal import NeuralCleanse
 from ewe_tf.removal.classifier import answers_probabilities
 from ewe_tf.removal.classifier import check_data
@@ -63,6 +64,25 @@ def test_head_features_and_answers():
     assert answers_probabilities(model)
     assert not answers_probabilities(keras.Sequential([L.Input((4,)), L.Dense(3)]))
     assert answers_probabilities(keras.Sequential([L.Input((4,)), L.Dense(3, "softmax")]))
+
+
+def test_the_end_is_known_where_the_last_layer_does_not_tell():
+    inputs = L.Input((4,))
+    logits = L.Dense(3)(inputs)
+    for softmax in (L.Softmax(), keras.ops.softmax):
+        for end in (L.Reshape((3,)), L.Activation("linear"), L.Dropout(0.5), keras.ops.copy):
+            assert answers_probabilities(keras.Model(inputs, end(softmax(logits))))
+    for end in (L.Reshape((3,)), L.Activation("linear"), keras.ops.copy):
+        assert not answers_probabilities(keras.Model(inputs, end(logits)))
+
+
+def test_probabilities_that_are_reshaped_are_trained_as_probabilities():
+    model = keras.Sequential([L.Input((6,)), L.Dense(3, "softmax"), L.Reshape((3,))])
+    x, y = np.random.default_rng(0).normal(size=(30, 6)).astype("float32"), np.arange(30) % 3
+    tuned = FineTuning(epochs=1).run(model, (x, y))
+    likelihood = tuned.predict(x, verbose=0)[np.arange(30), y]
+    loss, _ = tuned.evaluate(x, y, verbose=0)
+    assert loss == pytest.approx(-np.log(likelihood).mean(), rel=1e-4)
 
 
 def test_head_inside_a_nested_model_is_an_error():
