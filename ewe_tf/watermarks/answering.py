@@ -115,8 +115,17 @@ class Answering:
         Raises:
             ValueError: for a name that is not a layer, or a model without hidden layers.
         """
-        output = self._hidden() if layer is None else self.model.get_layer(layer).output
+        output = self._hidden() if layer is None else self._output_of(layer)
         return output if len(output.shape) == 2 else keras.layers.Flatten()(output)
+
+    def _output_of(self, name):
+        layers = {layer.name: layer for layer in self.model.layers}
+        if name not in layers:
+            raise ValueError(
+                f"`layer` names {name!r}, which is not a layer of the model. Its layers: "
+                f"{list(layers)}"
+            )
+        return layers[name].output
 
     def _hidden(self):
         weighted = [layer for layer in self.model.layers if layer.weights]

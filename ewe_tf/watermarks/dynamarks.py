@@ -126,9 +126,7 @@ class DynaMarks:
         Raises:
             TypeError, ValueError: for arguments that do not fit, before anything is computed.
         """
-        answering = Answering.of(model)
-        self._check(answering, client, key)
-        features = answering.features(self.layer) if self.carrier == "dynamic" else None
+        answering, features = self._start(model, client, key)
         statistics = None
         if key is None:
             key, statistics = self._make_key(answering, features, probes, seed)
@@ -163,6 +161,8 @@ class DynaMarks:
         from ewe_tf.watermarks.protected import Protected
 
         probes = _inputs_of(task.validation_data)
+        answering, _ = self._start(task.classifier.model)
+        _check_probes(probes, answering)
         progress = stages.Progress(task.verbose, 2)
         progress.stage("Task training", f"{task.epochs} epochs")
         arguments = (task.callbacks, task.validation_data, task.verbose)
@@ -171,6 +171,12 @@ class DynaMarks:
         progress.stage("Marks in the answers")
         defended = self.wrap(task.classifier.model, probes, seed=task.seed)
         return Protected(defended.model, defended.key, {"task": history})
+
+    def _start(self, model, client=OWNER, key=None):
+        """The checked model, and of the dynamic carrier the features that it rides on."""
+        answering = Answering.of(model)
+        self._check(answering, client, key)
+        return answering, answering.features(self.layer) if self.carrier == "dynamic" else None
 
     def _flipped(self, answering, subkey):
         code = KeyedCode(name="code")

@@ -224,6 +224,29 @@ def test_fit_trains_and_wraps(rows):
     )
 
 
+class Forbidden(keras.callbacks.Callback):
+    def on_train_begin(self, logs=None):
+        raise AssertionError("training began")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "units", "columns", "message"),
+    [
+        (DynaMarks(), 2, 6, "`carrier='static'` has 2 secret signs for 2 classes"),
+        (DynaMarks("dynamic", layer="nope"), 10, 6, "`layer` names 'nope', which is not"),
+        (DynaMarks(), 10, 5, "`probes` must have the model's input shape"),
+        (DynaMarks(), 10, None, "`validation_data` must be arrays"),
+    ],
+)
+def test_fit_refuses_before_training(rows, scheme, units, columns, message):
+    model, labels = build(units), np.arange(len(rows)) % units
+    model.compile("adam", "sparse_categorical_crossentropy")
+    validation = columns and (rows[:, :columns], labels)
+    arguments = dict(validation_data=validation, callbacks=[Forbidden()], epochs=1, verbose=0)
+    with pytest.raises(ValueError, match=message):
+        ewe_tf.fit(model, rows, labels, watermark=scheme, **arguments)
+
+
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
