@@ -22,7 +22,12 @@ def master_key(seed):
 
     Returns:
         32 bytes.
+
+    Raises:
+        ValueError: for a seed that is negative or no integer.
     """
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"`seed` must be an integer >= 0. Received: {seed!r}")
     return hashlib.sha256(f"ewe_tf master key {int(seed)}".encode()).digest()
 
 

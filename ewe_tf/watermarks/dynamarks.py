@@ -113,8 +113,8 @@ class DynaMarks:
             probes: `(n, ...)` in-distribution inputs that were not used in training; the key
                 keeps `self.probes` of them, drawn at random. Not with `key`.
             key: a `SignalKey` of this scheme and model, to serve another client or epoch.
-            seed: integer from which the master key and the choice of probes follow; drawn
-                from the system's randomness if `None`. Not with `key`.
+            seed: integer, at least 0, from which the master key and the choice of probes
+                follow; drawn from the system's randomness if `None`. Not with `key`.
             client: name of the client that is to be served; needs `shared` below 1.
             epoch: name of a time span with secrets of its own.
 
@@ -199,7 +199,7 @@ class DynaMarks:
 
     def _make_key(self, answering, features, probes, seed):
         probes = _check_probes(probes, answering)
-        seed = system_random.randbits(256) if seed is None else int(seed)
+        seed = system_random.randbits(256) if seed is None else seed
         master = derivation.master_key(seed)
         rng = np.random.default_rng(list(derivation.subkey(master, "probes")))
         probes = probes[np.sort(rng.permutation(len(probes))[: self.probes])]

@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+import pytest
 
 from ewe_tf.keys import derivation
 
@@ -27,6 +28,13 @@ def test_purposes_do_not_run_into_each_other():
 
 def test_master_keys_of_large_seeds_differ():
     assert derivation.master_key(2**255) != derivation.master_key(2**255 + 1)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, 2.0, "3", True, None])
+def test_a_seed_that_is_no_integer_is_refused(seed):
+    with pytest.raises(ValueError, match=f"`seed` must be an integer >= 0. Received: {seed!r}"):
+        derivation.master_key(seed)
+    assert derivation.master_key(np.int64(7)) == derivation.master_key(7)
 
 
 def test_signs_are_the_bits_of_the_stream_and_fair():

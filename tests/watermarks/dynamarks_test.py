@@ -273,6 +273,9 @@ def test_arguments_of_wrap_are_checked(rows):
         scheme.wrap(model, rows[:, :5])
     with pytest.raises(TypeError, match="`model` must be a keras.Model"):
         scheme.wrap("model", rows)
+    for seed in (-1, 1.5, "a"):
+        with pytest.raises(ValueError, match=f"`seed` must be an integer >= 0. Received: {seed!r}"):
+            scheme.wrap(model, rows, seed=seed)
     key = scheme.wrap(model, rows, seed=1).key
     with pytest.raises(ValueError, match="other settings"):
         DynaMarks(strength=2.0).wrap(model, key=key)

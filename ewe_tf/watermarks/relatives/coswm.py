@@ -163,7 +163,8 @@ class CosWM:
 
         Args:
             model: a classifier with a fixed input shape.
-            seed: integer from which the direction follows; `None`: drawn by the system.
+            seed: integer, at least 0, from which the direction follows; `None`: drawn by the
+                system.
 
         Returns:
             A `Defended` with a `CosineKey`.
@@ -173,7 +174,7 @@ class CosWM:
             raise ValueError(
                 f"`target` must be in [0, {answering.num_classes}). Received: {self.target!r}"
             )
-        seed = system_random.randbits(256) if seed is None else int(seed)
+        seed = system_random.randbits(256) if seed is None else seed
         subkey = derivation.subkey(derivation.master_key(seed), "CosWM")
         direction = derivation.direction(subkey, int(np.prod(answering.input_shape)))
         key = CosineKey(self.target, self.frequency, direction)

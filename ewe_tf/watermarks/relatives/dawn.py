@@ -96,13 +96,13 @@ class DAWN:
 
         Args:
             model: a trained classifier with a fixed input shape.
-            seed: integer from which the hash key follows; `None`: drawn by the system.
+            seed: integer, at least 0, from which the hash key follows; `None`: drawn by the system.
             client: name of the client that is to be served.
 
         Returns:
             A `Defended` without a key: that is made of the client's queries, by `trigger_key`.
         """
-        seed = system_random.randbits(256) if seed is None else int(seed)
+        seed = system_random.randbits(256) if seed is None else seed
         answering = Answering.of(model)
         code = keyed_code.KeyedCode(name="code")
         codes = code(answering.inputs)

@@ -207,6 +207,8 @@ def test_cosine_teacher_is_trained_through_the_cosine(rows):
         (lambda: relatives.TopKAnswers(0), "k"),
         (lambda: relatives.TopKAnswers(9).wrap(build()), "k"),
         (lambda: relatives.CosWM(target=5).wrap(build()), "target"),
+        (lambda: relatives.CosWM().wrap(build(), seed=1.5), "seed"),
+        (lambda: relatives.DAWN().wrap(build(), seed=-1), "seed"),
     ],
 )
 def test_arguments_out_of_range(make, name):
