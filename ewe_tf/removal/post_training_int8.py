@@ -14,7 +14,7 @@ class PostTrainingInt8:
     """Rounds weights and activations to 8-bit integers, without training.
 
     The suspect is then the LiteRT file itself: `run(model, data).save("suspect.tflite")`.
-    Inputs and outputs stay float32.
+    Inputs and outputs are float32, also where the model takes integers (bytes, tokens).
 
     Attributes:
         calibration_rows: Positive integer, rows of the thief's data that show the converter
@@ -47,7 +47,7 @@ class PostTrainingInt8:
 
         x, _ = check_data(model, data)
         rng = np.random.default_rng(self.seed)
-        rows = x[rng.permutation(len(x))[: self.calibration_rows]]
+        rows = x[rng.permutation(len(x))[: self.calibration_rows]].astype("float32")
         return convert(
             model,
             optimizations=[tf.lite.Optimize.DEFAULT],

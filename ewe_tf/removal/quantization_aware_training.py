@@ -46,7 +46,8 @@ class QuantizationAwareTraining(Retraining):
         """Returns a copy of `model` trained for 8-bit weights, and rounded to them.
 
         Args:
-            model: Built Functional or Sequential Keras 3 classifier; left unchanged.
+            model: Built Functional or Sequential Keras 3 classifier with float inputs; left
+                unchanged.
             data: Pair (x, y), the thief's inputs (n, ...) and labels (n,) or (n, classes).
 
         Returns:
@@ -55,8 +56,15 @@ class QuantizationAwareTraining(Retraining):
         Raises:
             UnsupportedLayerError: If a layer cannot be rebuilt in `tf_keras`, or not be
                 quantized by the toolkit (recurrent layers, for instance).
+            ValueError: If the model takes integers.
         """
         x, y = check_data(model, data)
+        dtype = keras.backend.standardize_dtype(model.inputs[0].dtype)
+        if not keras.backend.is_float_dtype(dtype):
+            raise ValueError(
+                "`model` must take float inputs, which the toolkit quantizes with the rest. "
+                f"Received: model={model.name!r} with inputs of dtype {dtype}"
+            )
         quantization = import_toolkit().quantization.keras
         twin = to_tf_keras(model, seed=self.seed)
         try:

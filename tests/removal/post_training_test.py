@@ -59,6 +59,25 @@ def test_recurrent_model_in_int8():
     np.testing.assert_allclose(quantized(x), np.asarray(model(x)), atol=0.02)
 
 
+def test_images_of_bytes_and_tokens_in_int8():
+    rng, layers = np.random.default_rng(0), keras.layers
+    images, tokens = keras.Input((8, 8, 1), dtype="uint8"), keras.Input((5,), dtype="int32")
+    scaled, embedded = layers.Rescaling(1 / 255)(images), layers.Embedding(200, 8)(tokens)
+    for inputs, hidden in ((images, scaled), (tokens, embedded)):
+        scores = layers.Dense(3, activation="softmax")(layers.Flatten()(hidden))
+        model = keras.Model(inputs, scores)
+        x = rng.integers(200, size=(40, *inputs.shape[1:])).astype(inputs.dtype)
+        quantized = PostTrainingInt8(40).run(model, (x, np.zeros(40)))
+        np.testing.assert_allclose(quantized(x), np.asarray(model(x)), atol=0.02)
+
+
+def test_bytes_for_a_model_of_floats_in_int8():
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, activation="tanh")])
+    x = np.random.default_rng(0).integers(3, size=(40, 6)).astype("uint8")
+    quantized = PostTrainingInt8(40).run(model, (x, np.zeros(40)))
+    np.testing.assert_allclose(quantized(x), np.asarray(model(x)), atol=0.03)
+
+
 def test_batches_do_not_change_the_answers(cnn, digits, held_out):
     quantized = PostTrainingInt8(50).run(cnn, digits)
     x = held_out[0][:25]

@@ -27,6 +27,15 @@ def test_recurrent_model_is_refused_by_name(digits):
         QuantizationAwareTraining().run(model, (x[..., 0], y))
 
 
+def test_model_of_bytes_is_refused_at_once():
+    images = keras.Input((8, 8, 1), dtype="uint8")
+    hidden = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
+    model = keras.Model(images, keras.layers.Dense(3)(hidden))
+    data = np.ones((10, 8, 8, 1), "uint8"), np.arange(10) % 3
+    with pytest.raises(ValueError, match="`model` must take float inputs.*dtype uint8"):
+        QuantizationAwareTraining().run(model, data)
+
+
 def test_training_is_needed():
     with pytest.raises(ValueError, match="`epochs`"):
         QuantizationAwareTraining(epochs=0)
