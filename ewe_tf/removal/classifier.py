@@ -147,7 +147,8 @@ def check_data(model, data):
         float32.
 
     Raises:
-        ValueError: If the shapes do not fit each other or the model, or a label is no class.
+        ValueError: If the shapes do not fit each other or the model, a value is not finite, or
+            a label is no class.
     """
     require_graph(model)
     if len(model.inputs) != 1 or len(model.outputs) != 1:
@@ -178,7 +179,7 @@ def check_data(model, data):
 
 
 def check_rows(data):
-    """Returns `data` = (x, y) as arrays of one length, without looking at any model."""
+    """Returns `data` = (x, y) as finite arrays of one length, without looking at any model."""
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise ValueError(
             f"`data` must be a pair (x, y) of arrays. Received: data of type {type(data)}"
@@ -191,8 +192,22 @@ def check_rows(data):
         )
     if not np.issubdtype(x.dtype, np.integer):
         x = x.astype("float32")
-    y = y.astype("int64" if y.ndim == 1 else "float32")
-    return x, y
+        finite = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
+        if not finite.all():
+            raise ValueError(
+                "`data` must hold finite rows x. "
+                f"Received: {np.sum(~finite)} rows with NaN or infinity"
+            )
+    with np.errstate(invalid="ignore"):
+        labels = y.astype("int64" if y.ndim == 1 else "float32")
+    if y.ndim == 1 and not np.array_equal(y, labels):
+        raise ValueError(
+            "`data` must hold integer labels where they are (n,). "
+            f"Received: y of dtype {y.dtype} with {np.sum(y != labels)} that are not whole"
+        )
+    if not np.all(np.isfinite(labels)):
+        raise ValueError("`data` must hold finite labels. Received: y with NaN or infinity")
+    return x, labels
 
 
 def require_float_rows(x):

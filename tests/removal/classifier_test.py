@@ -122,6 +122,9 @@ def test_model_with_two_inputs_is_refused():
         ((np.zeros((0, 6)), np.zeros(0)), "not empty"),
         ((np.zeros((4, 6)), np.zeros((4, 2))), r"\(n, 3\)"),
         ((np.zeros((4, 6)), [0, 1, 2, -1]), "from -1 to 2"),
+        ((np.diag([1, np.nan, 1, np.inf, 1, 1]), np.zeros(6)), "finite rows.* Received: 2 rows"),
+        ((np.zeros((4, 6)), [0, 1, 0.5, np.nan]), "integer labels.*float64 with 2 that are not"),
+        ((np.zeros((4, 6)), np.full((4, 3), np.nan)), "finite labels"),
     ],
 )
 def test_data_that_does_not_fit_is_refused(data, message):
