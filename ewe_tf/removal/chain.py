@@ -29,9 +29,10 @@ class Chain:
         if not self.attacks:
             raise ValueError("`attacks` must hold at least one attack. Received: none")
         for attack in self.attacks:
-            if not callable(getattr(attack, "run", None)):
+            if isinstance(attack, type) or not callable(getattr(attack, "run", None)):
                 raise TypeError(
-                    f"`attacks` must hold removal attacks, with a `run`. Received: {attack!r}"
+                    "`attacks` must hold removal attacks, objects with a `run` such as "
+                    f"FineTuning(). Received: {attack!r}"
                 )
 
     def run(self, model, data):

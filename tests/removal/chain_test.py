@@ -29,3 +29,5 @@ def test_what_is_no_attack_is_refused():
         Chain(())
     with pytest.raises(TypeError, match="'pruning'"):
         Chain((WeightNoise(), "pruning"))
+    with pytest.raises(TypeError, match=r"FineTuning\(\). Received: <class .*WeightNoise"):
+        Chain((WeightNoise,))
