@@ -35,6 +35,21 @@ def last_layer_with_channels(model):
     return (convolutions or candidates)[-1]
 
 
+def layer_with_channels(model, name):
+    """Returns the layer called `name`, a convolution or dense layer.
+
+    Raises:
+        ValueError: If the outermost graph of the model has no such layer; lists those it has.
+    """
+    layers = {layer.name: layer for layer in model.layers if isinstance(layer, _WITH_CHANNELS)}
+    if name not in layers:
+        raise ValueError(
+            "`layer` must name a convolution or dense layer of the model, one of "
+            f"{list(layers)}. Received: layer={name!r}"
+        )
+    return layers[name]
+
+
 def block_after(model, layer):
     """Returns `layer` and the BatchNorm and activation layers that alone consume its output."""
     block = [layer]

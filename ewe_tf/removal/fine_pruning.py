@@ -8,6 +8,7 @@ import numpy as np
 from ewe_tf import fields
 from ewe_tf.removal.channels import block_after
 from ewe_tf.removal.channels import last_layer_with_channels
+from ewe_tf.removal.channels import layer_with_channels
 from ewe_tf.removal.channels import mean_activity
 from ewe_tf.removal.channels import silence
 from ewe_tf.removal.classifier import check_data
@@ -26,7 +27,8 @@ class FinePruning(Retraining):
 
     Attributes:
         fraction: Float in [0, 1), fraction of the channels that is pruned (rounded down).
-        layer: String, name of the layer whose channels are pruned; `None`: chosen as above.
+        layer: String, name of the convolution or dense layer whose channels are pruned;
+            `None`: chosen as above.
         epochs, learning_rate, batch_size, seed, verbose: See `Retraining`. With `epochs=0` the
             model is only pruned.
 
@@ -60,7 +62,7 @@ class FinePruning(Retraining):
         if self.layer is None:
             layer = last_layer_with_channels(pruned)
         else:
-            layer = pruned.get_layer(self.layer)
+            layer = layer_with_channels(pruned, self.layer)
         block = block_after(pruned, layer)
         activity = mean_activity(pruned, block, x, self.batch_size)
         dormant = np.argsort(activity, kind="stable")[: int(self.fraction * len(activity))]

@@ -39,9 +39,9 @@ def test_hidden_dense_layer_where_there_is_no_convolution(digits):
     model = keras.Sequential(
         [
             keras.Input((8, 8, 1)),
-            keras.layers.Flatten(),
+            keras.layers.Flatten(name="flat"),
             keras.layers.Dense(20, activation="relu", name="hidden"),
-            keras.layers.Dense(10, activation="softmax"),
+            keras.layers.Dense(10, activation="softmax", name="scores"),
         ]
     )
     pruned = FinePruning(0.25, epochs=0).run(model, (x, y))
@@ -49,8 +49,10 @@ def test_hidden_dense_layer_where_there_is_no_convolution(digits):
     assert np.sum(norms == 0) == 5
     named = FinePruning(0.5, "hidden", epochs=0).run(model, (x, y))
     assert np.sum(np.abs(named.get_layer("hidden").kernel.numpy()).sum(0) == 0) == 10
-    with pytest.raises(ValueError, match="No such layer"):
-        FinePruning(0.5, "missing").run(model, (x, y))
+    for name in ("missing", "flat"):
+        message = rf"`layer` must name .* one of \['hidden', 'scores'\]. Received: layer='{name}'"
+        with pytest.raises(ValueError, match=message):
+            FinePruning(0.5, name).run(model, (x, y))
 
 
 def test_model_without_channels_is_refused(digits):
