@@ -77,7 +77,7 @@ class Classifier:
                 "`model` must have one output for each class, so at least two. Received: "
                 f"{classes} (for two classes use two softmax outputs)"
             )
-        if _gives_logits(model) and output_activation(model) == "softmax":
+        if _gives_logits(model) and ends_in_softmax(model):
             raise ValueError(
                 "`model` ends in a softmax, and its loss is compiled with from_logits=True. Give "
                 "the loss from_logits=False, or the last layer no activation"
