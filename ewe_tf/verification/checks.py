@@ -35,6 +35,13 @@ def commitment(key, value):
         )
 
 
+def sequence(name, value):
+    """`value`, a sequence of names, as a tuple; one name alone would be taken for its letters."""
+    if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
+        raise TypeError(f"`{name}` must be a sequence of names. Received: {name}={value!r}")
+    return tuple(value)
+
+
 def hits_of(hits, queries):
     """Both as int64 arrays of one shape, with `0 <= hits <= queries` and `queries >= 1`."""
     arrays = []

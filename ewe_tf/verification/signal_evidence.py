@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from ewe_tf.verification import checks
 from ewe_tf.verification import signal_cells
 from ewe_tf.verification import signs
 from ewe_tf.verification.multiplicity import holm
@@ -93,11 +94,12 @@ def signal_evidence(key, answers, *, clients=(), epoch="", resamples=99_999, see
         A `SignalEvidence`.
 
     Raises:
+        TypeError: if `clients` is one name.
         ValueError: if the answers do not fit the probes, or clients are asked of a key that
             does not tell them apart.
     """
     answers = np.asarray(answers)
-    clients = tuple(clients)
+    clients = checks.sequence("clients", clients)
     check_answers(answers, len(key.probes), key.num_classes)
     check_clients(key, clients)
     if answers.ndim == 1:

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ewe_tf.verification import checks
 from ewe_tf.verification import signal_evidence
 from ewe_tf.verification import signal_session
 from ewe_tf.verification.sign_bets import SignBets
@@ -48,10 +49,11 @@ def verify_signal(
         A `SignalVerdict`.
 
     Raises:
-        ValueError: before the first query, for arguments out of range, a suspect of another input
-            shape, or a key that does not match `commitment`.
+        TypeError, ValueError: before the first query, for arguments out of range, a suspect of
+            another input shape, or a key that does not match `commitment`.
         OSError: if `bundle` cannot be written.
     """
+    clients = checks.sequence("clients", clients)
     settings = SignalSettings.of(
         key, len(key.probes), alpha, max_queries, sequential, commitment, clients, epoch
     )

@@ -102,7 +102,7 @@ def verify(
             "name": name,
         }
         if isinstance(key, SignalKey):
-            return verify_signal(key, suspect, clients=tuple(clients), epoch=epoch, **common)
+            return verify_signal(key, suspect, clients=clients, epoch=epoch, **common)
     if clients or epoch:
         raise ValueError(
             f"`clients` and `epoch` are for a SignalKey. Received: a {type(key).__name__}"

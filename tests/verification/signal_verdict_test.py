@@ -6,6 +6,7 @@ import pytest
 
 import ewe_tf
 from ewe_tf.verification import SignalVerdict
+from ewe_tf.verification import verify_signal
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +84,20 @@ def test_clients_are_named(defended):
     assert verdict.decision == "evidence" and set(verdict.named) <= set(names[:2])
     with pytest.raises(ValueError, match="`clients` must be empty"):
         ewe_tf.verify(marked.key, model, clients=["alice"])
+
+
+def test_one_client_alone_is_no_sequence_of_names(defended):
+    model, marked = defended
+    key = ewe_tf.DynaMarks(shared=0.5).wrap(model, marked.key.probes, seed=1).key
+
+    def never(x):
+        raise AssertionError("the suspect was asked")
+
+    for ask in (ewe_tf.verify, verify_signal):
+        with pytest.raises(TypeError, match="`clients` must be a sequence .*'alice'"):
+            ask(key, never, clients="alice")
+    with pytest.raises(TypeError, match="`clients` must be a sequence"):
+        key.evidence(key.reference, clients="alice")
 
 
 def test_a_suspect_that_fails_or_is_not_there_cannot_tell(defended):
