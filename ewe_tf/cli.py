@@ -210,13 +210,13 @@ def _verify(arguments):
     from ewe_tf.keys import Key
     from ewe_tf.verification import Cover
     from ewe_tf.verification import verify
+    from ewe_tf.verification.bundle import check_place
 
     key = Key.load(arguments.key)
     if arguments.plot is not None:
         if arguments.fixed or key.kind != "triggers":
             raise ValueError("--plot is for sequential verifications with keys of triggers")
-        if not os.path.isdir(os.path.dirname(os.path.abspath(arguments.plot))):
-            raise ValueError(f"--plot must be a path in a folder that exists: {arguments.plot!r}")
+        check_place(arguments.plot, "--plot")
     cover = None
     if arguments.cover is not None:
         cover = Cover(_arrays(arguments.cover)[0], arguments.cover_per_pair)

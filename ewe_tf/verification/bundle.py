@@ -45,10 +45,14 @@ class Bundle:
     versions: dict
 
 
-def check_place(path):
-    """Raises ValueError if a bundle cannot be written to `path` for want of its folder."""
-    if path is not None and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-        raise ValueError(f"`bundle` must be a path in a folder that exists. Received: {path!r}")
+def check_place(path, argument="`bundle`"):
+    """Raises ValueError if `path` is a folder, or in none: no file can be written there."""
+    if path is None:
+        return
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise ValueError(f"{argument} must be a path in a folder that exists. Received: {path!r}")
+    if not os.path.basename(path) or os.path.isdir(path):
+        raise ValueError(f"{argument} must be the path of a file, not a folder. Received: {path!r}")
 
 
 def write_bundle(path, key, settings, transcript, verdict):

@@ -45,7 +45,7 @@ def held(method, key, settings, suspect, name=None, bundle=None):
 
     Raises:
         ValueError: before the first query, for a suspect of another input shape, or a `bundle`
-            in no folder.
+            that is a folder or in none.
         OSError: if `bundle` cannot be written.
     """
     check_place(bundle)

@@ -84,7 +84,8 @@ def verify(
 
     Raises:
         TypeError, ValueError: before the first query, for arguments out of range, a suspect of
-            another input shape, or a key that does not match `commitment`.
+            another input shape, a key that does not match `commitment`, or a `bundle` that is a
+            folder or in none.
         OSError: if `bundle` cannot be written.
     """
     if isinstance(key, SignalKey | FlipKey):

@@ -57,6 +57,20 @@ def test_a_bundle_gives_the_same_verdict_again(key, suspect, tmp_path):
         assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
 
 
+def test_a_place_that_takes_no_file_is_refused_before_any_query(key, tmp_path):
+    def never(x):
+        raise AssertionError("the suspect was asked")
+
+    for place, message in (
+        (tmp_path, "not a folder"),
+        (f"{tmp_path}/b.zip/", "not a folder"),
+        ("", "not a folder"),
+        (tmp_path / "absent" / "b.zip", "in a folder that exists"),
+    ):
+        with pytest.raises(ValueError, match=f"`bundle` must be .*{message}"):
+            ewe_tf.verify(key, never, bundle=place)
+
+
 def test_bundles_of_failures_and_of_innocents_check_too(key, suspect, ranking, tmp_path):
     def broken(x):
         raise OSError("gone")

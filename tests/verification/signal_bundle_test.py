@@ -74,6 +74,15 @@ def test_a_bundle_gives_the_same_verdict_again(model, rows, carrier, sequential,
         assert number == 2 or verdict.decision == ("evidence", "could not tell")[number]
 
 
+def test_a_folder_is_refused_before_any_query(marked, flipping, tmp_path):
+    def never(x):
+        raise AssertionError("the suspect was asked")
+
+    for key in (marked.key, flipping[1]):
+        with pytest.raises(ValueError, match="`bundle` must be the path of a file"):
+            ewe_tf.verify(key, never, bundle=tmp_path)
+
+
 def test_failures_labels_and_clients_check_too(marked, model, rows, tmp_path):
     path = tmp_path / "bundle.zip"
 
