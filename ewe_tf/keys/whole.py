@@ -16,8 +16,11 @@ def write_whole(path, content):
     """
     path = os.fspath(path)
     folder = os.path.dirname(os.path.abspath(path))
-    # mkstemp makes the file with mode 0600.
-    handle, temporary = tempfile.mkstemp(prefix=".ewe_tf-", dir=folder)
+    try:
+        # mkstemp makes the file with mode 0600.
+        handle, temporary = tempfile.mkstemp(prefix=".ewe_tf-", dir=folder)
+    except OSError as error:  # It names the temporary file.
+        raise OSError(error.errno, error.strerror, path) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)

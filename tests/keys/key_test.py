@@ -165,6 +165,13 @@ def test_something_else_is_not_a_key(tmp_path):
         Key.load(tmp_path / "absent.npz")
 
 
+def test_a_folder_that_is_not_there_is_told_by_the_path_that_was_given(tmp_path):
+    path = tmp_path / "absent" / "key.npz"
+    with pytest.raises(FileNotFoundError) as error:
+        make_key().save(path)
+    assert error.value.filename == str(path) and ".ewe_tf-" not in str(error.value)
+
+
 def test_a_full_disk_leaves_the_old_key_and_nothing_else(tmp_path, monkeypatch):
     path = tmp_path / "key.npz"
     make_key().save(path)
