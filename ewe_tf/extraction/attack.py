@@ -10,6 +10,7 @@ from ewe_tf import fields
 from ewe_tf.extraction.student import Student
 from ewe_tf.extraction.tempered import soften
 from ewe_tf.oracle import BudgetExceeded
+from ewe_tf.oracle import Oracle
 from ewe_tf.oracle.inputs import check_inputs
 
 
@@ -101,7 +102,12 @@ class Attack(abc.ABC):
         return self._steal(oracle, student, queries, self.collect)
 
     def _steal(self, oracle, student, queries, collect):
-        queries = check_inputs(queries, oracle.input_shape)
+        if not isinstance(oracle, Oracle):
+            raise TypeError(
+                "`oracle` must be an Oracle, such as ewe_tf.Oracle(model). "
+                f"Received: {type(oracle).__name__}"
+            )
+        queries = check_inputs(queries, oracle.input_shape, name="queries")
         if len(queries) == 0:
             raise ValueError("`queries` must have at least one row. Received: 0 rows")
         require_budget(oracle, self.queries_needed(len(queries)))

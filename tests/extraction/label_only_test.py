@@ -174,10 +174,10 @@ def test_what_does_not_fit_is_refused_before_anything_is_sent(teacher, queries, 
     relu = keras.Sequential([keras.Input((64,)), keras.layers.Dense(10, "relu")])
     cases = [
         (make_student(classes=9), queries, "`student` must have 10 classes"),
-        (make_student(), queries[:, :32], r"`x` must have shape \(rows, 64\)"),
+        (make_student(), queries[:, :32], r"`queries` must have shape \(rows, 64\)"),
         (keras.Sequential([keras.Input((3,)), keras.layers.Dense(10)]), queries, "take the quer"),
         (make_student(), queries[:0], "at least one row"),
-        (make_student(), np.where(np.arange(64) == 3, np.nan, queries), "finite"),
+        (make_student(), np.where(np.arange(64) == 3, np.nan, queries), "`queries` must be finite"),
         (relu, queries, "activation 'relu'"),
         (keras.Sequential([keras.Input((64,)), keras.layers.Reshape((8, 8))]), queries, "classif"),
     ]
@@ -188,6 +188,8 @@ def test_what_does_not_fit_is_refused_before_anything_is_sent(teacher, queries, 
         LabelOnly(augmentation=lambda x: x[:, :9]).run(oracle, make_student(), queries)
     with pytest.raises(TypeError, match="keras.Model"):
         LabelOnly().run(oracle, teacher, queries)
+    with pytest.raises(TypeError, match=r"`oracle` must be .*Oracle\(model\).*: Sequential"):
+        LabelOnly().run(victim, make_student(), queries)
     assert oracle.ledger.queries == 0
     with pytest.raises(ValueError, match="a class for every label"):
         LabelOnly().run(Oracle(teacher, answers="label"), make_student(classes=5), queries)
