@@ -17,6 +17,14 @@ from ewe_tf.versions import __version__
 EVIDENCE, NO_EVIDENCE, UNDECIDED = 0, 1, 2
 _CODES = {"evidence": EVIDENCE, "no evidence": NO_EVIDENCE, "could not tell": UNDECIDED}
 
+# Options for served models only, and what `ewe_tf.oracle.Remote` calls them.
+_SERVED = {
+    "header": "header_env",
+    "rows_per_second": "rows_per_second",
+    "timeout": "read_timeout",
+    "attempts": "attempts",
+}
+
 _EPILOG = """\
 A SUSPECT is a .keras file, a SavedModel folder, a .tflite file, or the URL of a served model:
 https://HOST/v1/models/NAME. Nothing is ever said to be stolen: the answer is how strong the
@@ -130,21 +138,22 @@ def _add_verify(commands):
     )
     parser.add_argument("--epoch", default="", metavar="NAME", help="signal keys: of the secrets")
     parser.add_argument("--plot", metavar="FILE", help="draw the evidence as SVG")
+    parser.add_argument(
+        "--signature", metavar="NAME", help="served models and SavedModels: signature to ask for"
+    )
     remote = parser.add_argument_group("served models")
     remote.add_argument(
         "--header",
         action="append",
-        default=[],
         metavar="NAME=VARIABLE",
         help="send a header with the value of an environment variable, such as "
         "Authorization=MY_TOKEN; the value is shown nowhere",
     )
-    remote.add_argument("--signature", metavar="NAME", help="signature to ask for")
     remote.add_argument("--rows-per-second", type=float, metavar="N", help="rate limit")
     remote.add_argument(
-        "--timeout", type=float, default=30.0, metavar="SECONDS", help="wait for an answer"
+        "--timeout", type=float, metavar="SECONDS", help="wait for an answer (default: 30)"
     )
-    remote.add_argument("--attempts", type=int, default=6, metavar="N", help="send a row N times")
+    remote.add_argument("--attempts", type=int, metavar="N", help="send a row N times (default: 6)")
 
 
 def _add_inspect(commands):
@@ -247,25 +256,35 @@ def _suspect(arguments, key):
 
     import_tensorflow()
     from ewe_tf.oracle import Oracle
-    from ewe_tf.oracle import Remote
 
-    model = arguments.suspect
-    if model.startswith(("http://", "https://")):
-        headers = dict(_header(text) for text in arguments.header)
-        model = Remote(
-            model,
-            header_env=headers,
-            signature_name=arguments.signature,
-            rows_per_second=arguments.rows_per_second,
-            read_timeout=arguments.timeout,
-            attempts=arguments.attempts,
-        )
-    elif arguments.header:
-        raise ValueError("--header is for served models")
     # A signal lies in the probabilities; triggers need no more than labels.
     probabilities = arguments.probabilities or key.kind == "signal"
     with known_lines_held_back():
-        return Oracle(model, answers="probabilities" if probabilities else "label")
+        return Oracle(_model(arguments), answers="probabilities" if probabilities else "label")
+
+
+def _model(arguments):
+    """The suspect with the options that are for its kind; any other is an error."""
+    from ewe_tf.oracle import Remote
+    from ewe_tf.oracle import SavedModel
+
+    suspect, signature = arguments.suspect, arguments.signature
+    options = {name: getattr(arguments, name) for name in _SERVED}
+    given = {name: value for name, value in options.items() if value is not None}
+    if suspect.startswith(("http://", "https://")):
+        headers = dict(_header(text) for text in given.pop("header", ()))
+        settings = {_SERVED[name]: value for name, value in given.items()}
+        return Remote(suspect, header_env=headers, signature_name=signature, **settings)
+    if given:
+        option = next(iter(given)).replace("_", "-")
+        raise ValueError(f"--{option} is for served models. Received: {suspect!r}")
+    if signature is None:
+        return suspect
+    if not os.path.isdir(suspect):
+        raise ValueError(
+            f"--signature is for served models and SavedModel folders. Received: {suspect!r}"
+        )
+    return SavedModel(suspect, signature)
 
 
 def _header(text):

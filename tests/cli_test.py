@@ -109,6 +109,33 @@ def test_verify_says_could_not_tell_by_exit_code_2(folder, capsys):
     assert code == 2 and "connection failed" in out
 
 
+def test_a_folder_is_asked_through_the_signature_that_was_named(folder, capsys, tmp_path):
+    model = keras.saving.load_model(folder / "copy.keras")
+    spec = [keras.InputSpec(shape=(None, 4), dtype="float32")]
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint("serving_default", lambda x: 0 * model(x), spec)
+    archive.add_endpoint("marked", model.call, spec)
+    archive.write_out(tmp_path / "served", verbose=False)
+    suspect = ("verify", folder / "key.npz", tmp_path / "served")
+    assert run(capsys, *suspect)[0] == 1
+    assert run(capsys, *suspect, "--signature", "marked")[0] == 0
+    code, _, err = run(capsys, *suspect, "--signature", "other")
+    assert code == 2 and "no signature 'other'" in err
+
+
+def test_a_served_model_gets_the_options_that_were_given(folder, monkeypatch):
+    given = []
+    monkeypatch.setattr(ewe_tf.oracle, "Remote", lambda url, **settings: given.append(settings))
+    url = ("verify", str(folder / "key.npz"), "http://x/v1/models/m")
+    cli.main([*url, "--header", "A=B", "--timeout", "9", "--attempts", "2", "--signature", "s"])
+    cli.main([*url, "--rows-per-second", "0.5"])
+    assert given == [
+        {"header_env": {"A": "B"}, "signature_name": "s", "read_timeout": 9.0, "attempts": 2},
+        {"header_env": {}, "signature_name": None, "rows_per_second": 0.5},
+    ]
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -120,6 +147,10 @@ def test_verify_says_could_not_tell_by_exit_code_2(folder, capsys):
         (("verify", "key.npz", "http://x/"), "`url` must have the form"),
         (("verify", "key.npz", "copy.keras", "--alpha", "2"), "`alpha` must be in (0, 1)"),
         (("verify", "key.npz", "copy.keras", "--header", "A=B"), "--header is for served models"),
+        (("verify", "key.npz", "copy.keras", "--attempts", "6"), "--attempts is for served models"),
+        (("verify", "key.npz", "empty", "--timeout", "9"), "--timeout is for served models"),
+        (("verify", "key.npz", "copy.keras", "--rows-per-second", "1"), "--rows-per-second is for"),
+        (("verify", "key.npz", "copy.keras", "--signature", "label"), "--signature is for served"),
         (("verify", "key.npz", "http://x/v1/models/m", "--header", "A"), "NAME=VARIABLE"),
         (("verify", "key.npz", "copy.keras", "--cover", "key.npz"), "must hold the arrays"),
         (("verify", "key.npz", "copy.keras", "--fixed", "--plot", "p.svg"), "sequential"),
