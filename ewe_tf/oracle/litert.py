@@ -40,8 +40,9 @@ class LiteRT(BlackBox):
         self.input_shape = tuple(None if size < 0 else size for size in signature[1:])
         real = _is_quantised(self._input) or self._input["dtype"] in (np.float32, np.float16)
         self.input_dtype = "float32" if real else np.dtype(self._input["dtype"]).name
-        if len(self._output["shape"]) == 2:
-            self.num_classes = int(self._output["shape"][1])
+        shape = self._output["shape"]
+        if len(shape) == 2 and shape[1] > 1:
+            self.num_classes = int(shape[1])
         elif not _is_quantised(self._output) and self._output["dtype"] in (np.int32, np.int64):
             self.outputs = "labels"
 

@@ -86,6 +86,19 @@ def test_file_with_a_fixed_batch(model, rows, tmp_path):
     np.testing.assert_allclose(Oracle(box).predict(rows), expected, atol=1e-5)
 
 
+def test_a_column_of_labels_is_no_single_class(model, rows, tmp_path):
+    def label(x):
+        return tf.argmax(model(x, training=False), axis=1)[:, None]
+
+    function = tf.function(label).get_concrete_function(tf.TensorSpec((1, 6, 6, 1), tf.float32))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
+    (tmp_path / "labels.tflite").write_bytes(converter.convert())
+    oracle = Oracle(tmp_path / "labels.tflite", answers="label")
+    assert oracle.num_classes is None
+    expected = np.argmax(model.predict(rows, verbose=0), axis=1)
+    np.testing.assert_array_equal(oracle.predict(rows), expected)
+
+
 def test_quantisation_by_hand():
     details = {"dtype": np.int8, "quantization": (0.5, -3)}
     stored = quantise(np.array([0.0, 1.0, 0.9, -0.9, 1000.0, -1000.0]), details)
