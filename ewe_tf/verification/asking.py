@@ -51,6 +51,7 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
         block = [block[i] for i in rng.permutation(len(block))]
         try:
             answers = oracle.predict(np.stack([row for _, _, row in block]))
+            check_classes(key, oracle)
         except Exception as error:  # Whatever a suspect does is a finding, not our failure.
             failure = failure_of(error)
             break
@@ -115,6 +116,21 @@ def check_input_shape(key, oracle):
     if not fits:
         raise ValueError(
             f"`suspect` takes inputs of shape {tuple(wanted)}, the key's have {key.input_shape}"
+        )
+
+
+def check_classes(key, oracle, model="`suspect`"):
+    """Raises ValueError if a model is known to have another number of classes than the key's task.
+
+    Args:
+        key: the key.
+        oracle: the model's `Oracle`. One that gives scores knows from the first answer on.
+        model: what the message calls it.
+    """
+    if oracle.num_classes not in (None, key.num_classes):
+        raise ValueError(
+            f"{model} must have {key.num_classes} classes, as the task of the {key.scheme} key "
+            f"has. Received: {oracle.num_classes} classes in {oracle!r}"
         )
 
 

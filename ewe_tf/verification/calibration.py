@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.keys import TriggerKey
+from ewe_tf.verification.asking import check_classes
 from ewe_tf.verification.innocents import null_rate_bound
 from ewe_tf.verification.scores import target_rank
 
@@ -47,7 +48,7 @@ def calibrate(key, innocent_models, *, names=None, families=None):
     Raises:
         TypeError: for a key of another kind, which needs no calibration, or anything but a
             sequence of models.
-        ValueError: without models.
+        ValueError: without models, or for a model of another number of classes than the key's.
         UnfitKeyError: a `ValueError`, if a model answers more than a third of the key's triggers
             or held-out triggers with the target: the message says which, and what to do.
     """
@@ -69,7 +70,7 @@ def calibrate(key, innocent_models, *, names=None, families=None):
                 f"Received: {len(given)}"
             )
     records = [
-        {"name": str(name), "family": str(family), **_record(key, model)}
+        {"name": str(name), "family": str(family), **_record(key, name, model)}
         for name, family, model in zip(names, families, innocent_models, strict=True)
     ]
     for record in records:
@@ -167,12 +168,14 @@ def family_ranks(key, part):
     return list(best.values())
 
 
-def _record(key, model):
+def _record(key, name, model):
     """What one innocent model answers: counts, each trigger's outcome, and ranks."""
     oracle = _most_telling(model, key.triggers[:1])
+    check_classes(key, oracle, f"The innocent model {name!r}")
     record, outcomes, ranks = {}, {}, {}
     for part, (images, labels) in _parts(key).items():
         answers = oracle.predict(images)
+        check_classes(key, oracle, f"The innocent model {name!r}")
         hits = _labels(answers) == labels
         record[part] = _count(hits)
         outcomes[part] = np.packbits(hits).tobytes().hex()

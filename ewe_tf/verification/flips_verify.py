@@ -44,7 +44,7 @@ def verify_flips(
 
     Raises:
         ValueError: before the first query, for arguments out of range, a suspect of another input
-            shape, or a key that does not match `commitment`.
+            shape or number of classes, or a key that does not match `commitment`.
         OSError: if `bundle` cannot be written.
     """
     settings = SignalSettings.of(key, len(key.queries), alpha, max_queries, sequential, commitment)

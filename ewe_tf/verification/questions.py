@@ -2,6 +2,7 @@
 
 import collections
 
+from ewe_tf.verification.asking import check_classes
 from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.asking import failure_of
 
@@ -19,7 +20,7 @@ class Questions:
         asked: list of (rows, answers, `queries`, `failure`) after each question so far.
 
     Raises:
-        ValueError: for a suspect of another input shape.
+        ValueError: for a suspect of another input shape or number of classes.
     """
 
     def __init__(self, key, suspect, answers):
@@ -27,6 +28,8 @@ class Questions:
 
         self._oracle = suspect if isinstance(suspect, Oracle) else Oracle(suspect, answers=answers)
         check_input_shape(key, self._oracle)
+        check_classes(key, self._oracle)
+        self._key = key
         self._before = self._oracle.ledger.queries
         self._refused = collections.Counter(self._oracle.ledger.refusals)
         self._answered = False
@@ -50,6 +53,7 @@ class Questions:
     def _answers(self, rows):
         try:
             answers = self._oracle.predict(rows)
+            check_classes(self._key, self._oracle)
         except Exception as error:  # Whatever a suspect does is a finding, not our failure.
             self.failure = failure_of(error)
             return None

@@ -44,8 +44,8 @@ def held(method, key, settings, suspect, name=None, bundle=None):
         A `SignalVerdict`.
 
     Raises:
-        ValueError: before the first query, for a suspect of another input shape, or a `bundle`
-            that is a folder or in none.
+        ValueError: before the first query, for a suspect of another input shape or number of
+            classes, or a `bundle` that is a folder or in none.
         OSError: if `bundle` cannot be written.
     """
     check_place(bundle)

@@ -50,7 +50,7 @@ def verify_signal(
 
     Raises:
         TypeError, ValueError: before the first query, for arguments out of range, a suspect of
-            another input shape, or a key that does not match `commitment`.
+            another input shape or number of classes, or a key that does not match `commitment`.
         OSError: if `bundle` cannot be written.
     """
     clients = checks.sequence("clients", clients)

@@ -8,6 +8,7 @@ from ewe_tf.keys import TriggerKey
 from ewe_tf.verification import calibration
 from ewe_tf.verification import checks
 from ewe_tf.verification.asking import ask
+from ewe_tf.verification.asking import check_classes
 from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.bundle import check_place
 from ewe_tf.verification.bundle import write_bundle
@@ -54,7 +55,8 @@ def verify(
 
     Whatever the suspect does, there is a verdict: rows without a usable answer count against the
     owner, and where they could have decided, or the suspect fails or stays silent, it is "could
-    not tell" with the reason.
+    not tell" with the reason. So it is where the first answers of a function or a served model
+    are of another number of classes than the key's: such a model was made for another task.
 
     Args:
         key: a `TriggerKey`, best calibrated (`ewe_tf.verification.calibrate`); or a `SignalKey` or
@@ -84,8 +86,8 @@ def verify(
 
     Raises:
         TypeError, ValueError: before the first query, for arguments out of range, a suspect of
-            another input shape, a key that does not match `commitment`, or a `bundle` that is a
-            folder or in none.
+            another input shape or number of classes, a key that does not match `commitment`, or
+            a `bundle` that is a folder or in none.
         OSError: if `bundle` cannot be written.
     """
     if isinstance(key, SignalKey | FlipKey):
@@ -120,6 +122,7 @@ def verify(
     check_place(bundle)
     oracle = _oracle(suspect)
     check_input_shape(key, oracle)
+    check_classes(key, oracle)
     per_pair = 2 if cover is None else 2 + cover.per_pair
     limits = [limit for limit in (max_queries, oracle.ledger.remaining) if limit is not None]
     pairs = min([len(settings.distinct(key)), *(limit // per_pair for limit in limits)])

@@ -54,6 +54,18 @@ def test_one_model_is_no_sequence_of_models(make_key, models):
         calibrate(make_key(), models)
 
 
+@pytest.mark.parametrize("classes", [3, 7])
+def test_a_model_of_another_task_is_no_innocent_model(make_key, suspect, classes):
+    layers = [keras.Input((6,)), keras.layers.Dense(classes, "softmax")]
+    model = keras.Sequential(layers)
+    known = ewe_tf.Oracle(model, answers="label")
+    learned = ewe_tf.Oracle(lambda x: model.predict(x, verbose=0), answers="label")
+    for other in (model, known, learned):
+        with pytest.raises(ValueError, match=f"'innocent 2' must have 10 .* EWE key .* {classes}"):
+            calibrate(make_key(), [suspect(0.0), other])
+    assert known.ledger.queries == 0
+
+
 def test_families_must_be_one_for_each_model(make_key, suspect):
     with pytest.raises(ValueError, match="`families` must be one for each of the 2 models"):
         calibrate(make_key(), [suspect(0.0), suspect(0.0)], families=["a"])

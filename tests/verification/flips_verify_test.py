@@ -75,6 +75,15 @@ def test_other_labels_say_nothing():
     assert ewe_tf.verify(key, broken).reason == "OSError: gone"
 
 
+def test_a_suspect_whose_answers_are_of_another_task_is_not_judged():
+    key = make_key()
+    labels = saying(key, key.first % 3)
+    suspect = ewe_tf.Oracle(lambda x: np.eye(3)[labels.predict(x)], answers="label")
+    verdict = ewe_tf.verify(key, suspect)
+    assert (verdict.decision, verdict.queries) == ("could not tell", 50)
+    assert "must have 5 classes" in verdict.reason
+
+
 def test_saved_and_committed(tmp_path):
     key = make_key()
     key.save(tmp_path / "flips.npz")

@@ -125,6 +125,17 @@ def test_what_is_only_for_triggers_is_refused(defended):
         ewe_tf.verify(marked.key, keras.Sequential([keras.Input((7,)), keras.layers.Dense(3)]))
 
 
+def test_a_suspect_of_another_task_is_not_judged(defended):
+    _, marked = defended
+    other = keras.Sequential([keras.Input((6,)), keras.layers.Dense(7, "softmax")])
+    with pytest.raises(ValueError, match="`suspect` must have 10 classes, .* 7 classes"):
+        ewe_tf.verify(marked.key, other)
+    for sequential in (True, False):
+        answer = ewe_tf.Oracle(lambda x: other.predict(x, verbose=0))
+        verdict = ewe_tf.verify(marked.key, answer, sequential=sequential)
+        assert verdict.decision == "could not tell" and "must have 10 classes" in verdict.reason
+
+
 def test_something_else_is_no_key():
     with pytest.raises(TypeError, match="`key` must be a key"):
         ewe_tf.verify("key.npz", lambda x: x)

@@ -1,5 +1,6 @@
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from scipy import stats
@@ -8,6 +9,7 @@ import ewe_tf
 from ewe_tf.keys import TriggerKey
 from ewe_tf.verification import Verdict
 from ewe_tf.verification import calibrate
+from ewe_tf.verification import check_bundle
 
 CLASSES, TARGET = 10, 3
 
@@ -161,6 +163,35 @@ def test_probabilities_are_accepted(calibrated):
 
     oracle = ewe_tf.Oracle(probabilities)
     assert ewe_tf.verify(calibrated, oracle).decision == "evidence"
+
+
+def keras_model(classes):
+    layers = [keras.Input((6,)), keras.layers.Dense(classes, "softmax")]
+    return keras.Sequential(layers)
+
+
+@pytest.mark.parametrize("classes", [3, 7, 11])
+def test_a_suspect_of_another_task_is_refused_before_any_query(calibrated, classes):
+    oracle = ewe_tf.Oracle(keras_model(classes), answers="label")
+    message = f"`suspect` must have 10 classes, .* EWE key .* {classes} classes in .*KerasModel"
+    with pytest.raises(ValueError, match=message):
+        ewe_tf.verify(calibrated, oracle)
+    assert oracle.ledger.queries == 0
+    assert ewe_tf.verify(calibrated, keras_model(CLASSES)).decision == "no evidence"
+
+
+@pytest.mark.parametrize("sequential", [True, False])
+def test_a_suspect_whose_answers_are_of_another_task_is_not_judged(
+    calibrated, sequential, tmp_path
+):
+    bundle = tmp_path / "b.zip"
+    for form, hit in (("label", 0), ("label", TARGET), ("probabilities", TARGET)):
+        scores = np.eye(7)[[5, hit]]
+        oracle = ewe_tf.Oracle(lambda x, s=scores: s[(x[:, 0] == 1).astype(int)], answers=form)
+        verdict = ewe_tf.verify(calibrated, oracle, sequential=sequential, bundle=bundle)
+        assert verdict.decision == "could not tell" and "must have 10 classes" in verdict.reason
+        assert oracle.ledger.queries == (2 if sequential else 200)
+        assert check_bundle(bundle).verdict == verdict
 
 
 def test_keys_that_innocent_models_answer_are_refused():
