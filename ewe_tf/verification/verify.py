@@ -61,7 +61,7 @@ def verify(
     Args:
         key: a `TriggerKey`, best calibrated (`ewe_tf.verification.calibrate`); or a `SignalKey` or
             `FlipKey`, for which see `ewe_tf.verification.verify_signal` and `verify_flips`
-            (`triggers`, `cover` and `bundle` do not apply, the result is a `SignalVerdict`).
+            (`triggers`, `cover` and `verbose` do not apply, the result is a `SignalVerdict`).
         suspect: anything that `ewe_tf.Oracle` takes, or an `Oracle` (with its own budget).
         alpha: level of the decision, in (0, 1).
         max_queries: most rows to send; `None` for all triggers and controls once.
