@@ -51,7 +51,7 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
         block = [block[i] for i in rng.permutation(len(block))]
         try:
             answers = oracle.predict(np.stack([row for _, _, row in block]))
-            check_classes(key, oracle)
+            check_enough_classes(key, oracle)
         except Exception as error:  # Whatever a suspect does is a finding, not our failure.
             failure = failure_of(error)
             break
@@ -132,6 +132,15 @@ def check_classes(key, oracle, model="`suspect`"):
             f"{model} must have {key.num_classes} classes, as the task of the {key.scheme} key "
             f"has. Received: {oracle.num_classes} classes in {oracle!r}"
         )
+
+
+def check_enough_classes(key, oracle):
+    """Raises ValueError if a suspect is known to have fewer classes than the key's task.
+
+    One with more may be a copy whose thief has added some.
+    """
+    if oracle.num_classes is not None and oracle.num_classes < key.num_classes:
+        check_classes(key, oracle)
 
 
 class _Progress:

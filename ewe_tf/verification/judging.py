@@ -126,7 +126,7 @@ def _processes(trigger, control, null_rate):
 def _rank_tests(key, settings, transcript, order, labels):
     """The p-values of the ranks; none unless every planned trigger was asked."""
     innocents = calibration.family_ranks(key, settings.part)
-    ranks = transcript.ranks(order, labels) if len(order) else None
+    ranks = transcript.ranks(order, labels, key.num_classes) if len(order) else None
     if ranks is None or not innocents:
         return {}
     return rank_p_values(*ranks, *zip(*innocents, strict=True))

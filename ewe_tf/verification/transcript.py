@@ -88,10 +88,11 @@ class Transcript:
         lost = np.stack([first, second]) < 0
         return first == expected, (second == expected) | (second < 0), lost
 
-    def ranks(self, order, labels):
+    def ranks(self, order, labels, classes):
         """Rank of the expected class for triggers and controls, `(asked,)` each; see `scores`.
 
-        `None` unless every trigger of `order` was asked and probabilities came back.
+        `None` unless every trigger of `order` was asked and probabilities came back, of `classes`
+        classes at most: among more, all ranks are higher.
         """
         trigger, control = self._by_number(TRIGGER), self._by_number(CONTROL)
         if not all(n in trigger and n in control for n in order.tolist()):
@@ -99,7 +100,7 @@ class Transcript:
         found = []
         for group, worst in ((trigger, 0.0), (control, 1.0)):
             answers = [group[n].answer for n in order.tolist()]
-            if any(isinstance(answer, int) for answer in answers):
+            if any(isinstance(a, int) or (a and len(a) > classes) for a in answers):
                 return None
             found.append(np.array([
                 target_rank(np.array([answer]), labels[n : n + 1])[0]

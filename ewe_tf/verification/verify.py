@@ -8,7 +8,7 @@ from ewe_tf.keys import TriggerKey
 from ewe_tf.verification import calibration
 from ewe_tf.verification import checks
 from ewe_tf.verification.asking import ask
-from ewe_tf.verification.asking import check_classes
+from ewe_tf.verification.asking import check_enough_classes
 from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.bundle import check_place
 from ewe_tf.verification.bundle import write_bundle
@@ -86,7 +86,7 @@ def verify(
 
     Raises:
         TypeError, ValueError: before the first query, for arguments out of range, a suspect of
-            another input shape or number of classes, a key that does not match `commitment`, or
+            another input shape or too few classes, a key that does not match `commitment`, or
             a `bundle` that is a folder or in none.
         OSError: if `bundle` cannot be written.
     """
@@ -122,7 +122,7 @@ def verify(
     check_place(bundle)
     oracle = _oracle(suspect)
     check_input_shape(key, oracle)
-    check_classes(key, oracle)
+    check_enough_classes(key, oracle)
     per_pair = 2 if cover is None else 2 + cover.per_pair
     limits = [limit for limit in (max_queries, oracle.ledger.remaining) if limit is not None]
     pairs = min([len(settings.distinct(key)), *(limit // per_pair for limit in limits)])
