@@ -56,7 +56,7 @@ def verify(
     Whatever the suspect does, there is a verdict: rows without a usable answer count against the
     owner, and where they could have decided, or the suspect fails or stays silent, it is "could
     not tell" with the reason. So it is where the first answers of a function or a served model
-    are of another number of classes than the key's: such a model was made for another task.
+    are of fewer classes than the key's: such a model was made for another task.
 
     Args:
         key: a `TriggerKey`, best calibrated (`ewe_tf.verification.calibrate`); or a `SignalKey` or
