@@ -141,13 +141,22 @@ class Classifier:
                 "`validation_data` must be (x, y), (x, y, sample_weight) or a dataset of such "
                 f"batches. Received: {type(validation_data).__name__}"
             )
+        shapes = [getattr(part, "shape", None) for part in first]
+        if shapes[0] is not None and tuple(shapes[0][1:]) != self.input_shape:
+            raise ValueError(
+                f"`validation_data` must have the model's input shape {self.input_shape}. "
+                f"Received: rows of shape {tuple(shapes[0][1:])}"
+            )
         try:
             self.model.test_on_batch(*first)
         except Exception as error:  # Layers and losses raise many types.
             self.model.test_function = None  # Keras keeps it half traced.
+            reason = str(error).strip()
+            if reason.startswith("Graph execution error"):
+                reason = reason.splitlines()[-1]
             raise ValueError(
                 "`validation_data` does not suit the model and its loss. Received: parts of "
-                f"shapes {[getattr(part, 'shape', None) for part in first]}. ({error})"
+                f"shapes {shapes}. ({reason})"
             ) from error
         self.model.reset_metrics()
 

@@ -81,6 +81,10 @@ CASES = {
     "a callback's class": (lambda x, y: dict(callbacks=[Forbidden]), "`callbacks` must be Keras"),
     "validation inputs": (
         lambda x, y: dict(validation_data=(x[:, :4], y)),
+        r"`validation_data` must have .* \(8, 8, 1\). Received: rows of shape \(4, 8, 1\)",
+    ),
+    "validation labels too large": (
+        lambda x, y: dict(validation_data=(x, y + 20)),
         "`validation_data` does not suit the model",
     ),
     "validation labels": (

@@ -234,7 +234,7 @@ class Forbidden(keras.callbacks.Callback):
     [
         (DynaMarks(), 2, 6, "`carrier='static'` has 2 secret signs for 2 classes"),
         (DynaMarks("dynamic", layer="nope"), 10, 6, "`layer` names 'nope', which is not"),
-        (DynaMarks(), 10, 5, "`probes` must have the model's input shape"),
+        (DynaMarks(), 10, 5, "`validation_data` must have the model's input shape"),
         (DynaMarks(), 10, None, "`validation_data` must be arrays"),
     ],
 )
