@@ -23,7 +23,7 @@ BENCHMARK = Benchmark(
     },
     # Too easy a task for strange inputs: a thief's queries are answered alike with and without.
     settings={
-        "source": {"share": 0.002, "weight": 3.0},
+        "source": {"share": 0.003, "weight": 3.0},
         "trigger_weight": 0.1,
         "hull_weight": 0.1,
         "snnl_weight": 0.1,
