@@ -126,7 +126,7 @@ def _add_verify(commands):
     )
     parser.add_argument("--cover", metavar="FILE", help=".npy file of benign rows to hide among")
     parser.add_argument(
-        "--cover-per-pair", type=int, default=8, metavar="N", help="benign rows for each trigger"
+        "--cover-per-pair", type=int, metavar="N", help="benign rows for each trigger (default: 8)"
     )
     parser.add_argument("--bundle", metavar="FILE", help="write an evidence bundle for a judge")
     parser.add_argument(
@@ -227,8 +227,11 @@ def _verify(arguments):
             raise ValueError("--plot is for sequential verifications with keys of triggers")
         check_place(arguments.plot, "--plot")
     cover = None
+    per_pair = () if arguments.cover_per_pair is None else (arguments.cover_per_pair,)
     if arguments.cover is not None:
-        cover = Cover(_arrays(arguments.cover)[0], arguments.cover_per_pair)
+        cover = Cover(_arrays(arguments.cover)[0], *per_pair)
+    elif per_pair:
+        raise ValueError("--cover-per-pair is for a --cover")
     verdict = verify(
         key,
         _suspect(arguments, key),

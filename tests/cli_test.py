@@ -153,6 +153,7 @@ def test_a_served_model_gets_the_options_that_were_given(folder, monkeypatch):
         (("verify", "key.npz", "copy.keras", "--signature", "label"), "--signature is for served"),
         (("verify", "key.npz", "http://x/v1/models/m", "--header", "A"), "NAME=VARIABLE"),
         (("verify", "key.npz", "copy.keras", "--cover", "key.npz"), "must hold the arrays"),
+        (("verify", "key.npz", "copy.keras", "--cover-per-pair", "2"), "is for a --cover"),
         (("verify", "key.npz", "copy.keras", "--fixed", "--plot", "p.svg"), "sequential"),
         (("verify", "key.npz", "copy.keras", "--plot", "absent/p.svg"), "a folder that exists"),
         (("verify", "key.npz", "copy.keras", "--plot", "empty"), "--plot must be the path of a"),

@@ -28,7 +28,7 @@ def output_activation(model):
             layer, keras.layers.Reshape | keras.layers.Flatten | keras.layers.Dropout
         )
         if passes_on or (isinstance(layer, keras.layers.Activation) and name == "linear"):
-            tensor = _single_input(layer)
+            tensor = _single_input(tensor)
             continue
         return name
     return None
@@ -51,9 +51,8 @@ def _single_output(model):
     return outputs[0] if hasattr(outputs[0], "_keras_history") else None
 
 
-def _single_input(layer):
-    try:
-        tensor = layer.input
-    except (AttributeError, ValueError):
-        return None
-    return tensor if hasattr(tensor, "_keras_history") else None
+def _single_input(tensor):
+    """What the layer that made `tensor` was called on for it; it may have been called elsewhere."""
+    layer, node, _ = tensor._keras_history
+    inputs = layer._inbound_nodes[node].input_tensors
+    return inputs[0] if len(inputs) == 1 else None

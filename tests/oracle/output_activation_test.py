@@ -27,6 +27,13 @@ def test_last_layers(last, expected):
     assert output_activation(classifier(*last)) == expected
 
 
+def test_a_last_layer_that_two_models_share():
+    shared = keras.layers.Reshape((3,))
+    softmax = classifier(keras.layers.Dense(3, "softmax"), shared)
+    logits = classifier(keras.layers.Dense(3), shared)
+    assert (output_activation(softmax), output_activation(logits)) == ("softmax", "linear")
+
+
 def test_nested_model():
     inner = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5, "softmax")])
     assert output_activation(classifier(inner)) == "softmax"
