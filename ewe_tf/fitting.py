@@ -55,7 +55,9 @@ def fit(
         seed: integer, at least 0, that every random choice of the watermark derives from; drawn
             and recorded in the key if `None`. (What the model itself draws, initial weights and
             dropout, is seeded where the model is made, for example by
-            `keras.utils.set_random_seed`.)
+            `keras.utils.set_random_seed`. A key also records the names of layers, which Keras
+            counts in a process: the same call again gives the same triggers, and the same
+            commitment only if the layers are named, or after `keras.utils.clear_session()`.)
         beacon: a public value that nobody could foresee when `seed` was committed to
             (`ewe_tf.keys.seed_commitment`): bytes or hexadecimal digits. It is mixed into the
             seed, so that a judge knows that no lucky key was searched for.
