@@ -6,7 +6,6 @@ import numpy as np
 
 from ewe_tf import fields
 from ewe_tf.keys import TriggerKey
-from ewe_tf.keys import array_digest
 from ewe_tf.keys import generator
 from ewe_tf.keys import model_digest
 from ewe_tf.losses.snnl import DISTANCES
@@ -26,6 +25,8 @@ from ewe_tf.watermarks.entangling import Entangling
 from ewe_tf.watermarks.protected import Protected
 from ewe_tf.watermarks.rehearsal import Rehearsal
 from ewe_tf.watermarks.rehearsal import rehearse
+from ewe_tf.watermarks.stated import brief
+from ewe_tf.watermarks.stated import described
 from ewe_tf.watermarks.trainer import Weights
 
 
@@ -384,24 +385,3 @@ def _cost(scheme, task, rehearsal, epochs, choices):
         f"innocent models and {copies} surrogates, {epochs} epochs each{more}; surrogates, and of "
         "a source inside the task innocent models, are fine-tuned besides"
     )
-
-
-def described(source):
-    if isinstance(source, tuple):
-        return {
-            "inputs": array_digest(np.asarray(source[0])),
-            "labels": array_digest(np.asarray(source[1])),
-        }
-    if source is None or isinstance(source, int | np.integer):
-        return source if source is None else int(source)
-    if isinstance(source, NaturalAttribute):
-        return dataclasses.asdict(source)
-    return {"inputs": array_digest(np.asarray(source))}
-
-
-def brief(value):
-    if isinstance(value, np.ndarray):
-        return f"<{value.dtype} {value.shape}>"
-    if isinstance(value, tuple) and any(isinstance(v, np.ndarray) for v in value):
-        return f"({', '.join(brief(v) for v in value)})"
-    return repr(value)

@@ -22,12 +22,12 @@ from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks.alternating import AlternatingTrainer
 from ewe_tf.watermarks.alternating import alternating_batches
-from ewe_tf.watermarks.ewe import brief as brief
-from ewe_tf.watermarks.ewe import described as described
 from ewe_tf.watermarks.paper_presets import published
 from ewe_tf.watermarks.paper_rule import make_paper_rule
 from ewe_tf.watermarks.paper_rule import weighted_layers
 from ewe_tf.watermarks.protected import Protected
+from ewe_tf.watermarks.stated import brief
+from ewe_tf.watermarks.stated import described
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
