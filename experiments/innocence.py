@@ -105,10 +105,18 @@ def main(argv):
             refused = cache.result(stage.inputs["judged"].key).value["refused"]
             for value in outcomes[stage].value:
                 suspect = stage.inputs[value["suspect"]]
-                record = {"task": benchmark.task, "scheme": owners[0].scheme, "kind": kind}
-                record |= {"key": seed, "refused": refused}
-                record |= {"model": suspect.key, "architecture": suspect.config["architecture"]}
-                records.append({**record, **value})
+                records.append(
+                    {
+                        "task": benchmark.task,
+                        "scheme": owners[0].scheme,
+                        "kind": kind,
+                        "key": seed,
+                        "refused": refused,
+                        "model": suspect.key,
+                        "architecture": suspect.config["architecture"],
+                        **value,
+                    }
+                )
     output = pathlib.Path(FLAGS.output)
     output.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(record) + "\n" for record in records)

@@ -125,3 +125,8 @@ def is_number(value):
     """Whether a value is a finite real number, and no truth value."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return real and math.isfinite(value)
+
+
+def is_whole(values):
+    """Whether all values of an array are whole numbers."""
+    return bool(np.all(values == np.round(values)))

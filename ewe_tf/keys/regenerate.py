@@ -6,6 +6,7 @@ import numpy as np
 
 from ewe_tf.keys import composites
 from ewe_tf.keys import generator
+from ewe_tf.keys.attribute import is_whole
 from ewe_tf.keys.attribute import principal_attributes
 from ewe_tf.keys.attribute import score_threshold
 from ewe_tf.keys.digest import array_digest
@@ -139,7 +140,7 @@ def _check_sources(key, origin, images, classes, check):
     if not check("rows", len(sources) > 0, f"{len(sources)} source images of the class"):
         return
     tolerance = _ROUNDING * image_range(sources)
-    if all(np.all(a == np.round(a)) for a in (sources, key.triggers, key.held_out)):
+    if all(map(is_whole, (sources, key.triggers, key.held_out))):
         tolerance += 0.5  # Of a model that takes integers: triggers are rounded.
     rows = generator.split_rows(sources, np.random.default_rng(seeds[generator.SPLIT]))
     kept = np.array(origin["kept"], np.int64)

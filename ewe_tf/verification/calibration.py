@@ -171,11 +171,12 @@ def family_ranks(key, part):
 def _record(key, name, model):
     """What one innocent model answers: counts, each trigger's outcome, and ranks."""
     oracle = _most_telling(model, key.triggers[:1])
-    check_classes(key, oracle, f"The innocent model {name!r}")
+    called = f"The innocent model {name!r}"
+    check_classes(key, oracle, called)
     record, outcomes, ranks = {}, {}, {}
     for part, (images, labels) in _parts(key).items():
         answers = oracle.predict(images)
-        check_classes(key, oracle, f"The innocent model {name!r}")
+        check_classes(key, oracle, called)
         hits = _labels(answers) == labels
         record[part] = _count(hits)
         outcomes[part] = np.packbits(hits).tobytes().hex()

@@ -77,7 +77,8 @@ class Classifier:
                 "`model` must have one output for each class, so at least two. Received: "
                 f"{classes} (for two classes use two softmax outputs)"
             )
-        if _gives_logits(model) and ends_in_softmax(model):
+        logits = _gives_logits(model)
+        if logits and ends_in_softmax(model):
             raise ValueError(
                 "`model` ends in a softmax, and its loss is compiled with from_logits=True. Give "
                 "the loss from_logits=False, or the last layer no activation"
@@ -86,7 +87,7 @@ class Classifier:
         if None in shape:
             raise ValueError(f"`model` must have a fixed input shape. Received: {shape}")
         optimizer_config = model.optimizer.get_config()
-        return cls(model, classes, shape, _gives_logits(model), optimizer_config)
+        return cls(model, classes, shape, logits, optimizer_config)
 
     def new_optimizer(self, learning_rate=None):
         """A new optimizer, configured as the model's was before any training here.

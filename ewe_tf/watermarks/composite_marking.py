@@ -2,9 +2,12 @@
 
 import dataclasses
 
+import numpy as np
+
 from ewe_tf.keys import array_digest
 from ewe_tf.keys import composites as composite_key
 from ewe_tf.keys import generator
+from ewe_tf.keys.attribute import is_whole
 from ewe_tf.triggers import composites
 from ewe_tf.watermarks import mea_defender_trainer as trainers
 from ewe_tf.watermarks import stages
@@ -145,3 +148,19 @@ def origin_of(mixer, evasion, x, labels, classes, target, candidates, kept, beac
         "kept": kept.tolist(),
         "beacon": beacon,
     }
+
+
+def check_whole(mixers, x):
+    """Raises ValueError if composites are no inputs of a model that takes integers.
+
+    Args:
+        mixers: `Mixer`s, fitted.
+        x: `(n, ...)` float32 inputs of the task.
+    """
+    few = x[:: -(-len(x) // 32)]
+    for mixer in mixers:
+        if not is_whole(mixer.compose(few, few[::-1], np.random.default_rng(0))):
+            raise ValueError(
+                "`combine` and `evasion` must be mixers that put parts together as they are, such "
+                f"as 'half' and 'donut', for the model takes integers. Received: {mixer!r}"
+            )

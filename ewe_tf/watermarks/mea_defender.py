@@ -21,12 +21,12 @@ from ewe_tf.watermarks.composite_choice import CompositeChoice
 from ewe_tf.watermarks.composite_marking import CANDIDATES
 from ewe_tf.watermarks.composite_marking import MODES
 from ewe_tf.watermarks.composite_marking import CompositeMarking
+from ewe_tf.watermarks.composite_marking import check_whole
 from ewe_tf.watermarks.mea_defender_batches import Layout
 from ewe_tf.watermarks.mea_defender_trainer import Weights
 from ewe_tf.watermarks.protected import Protected
 from ewe_tf.watermarks.rehearsal import Rehearsal
 from ewe_tf.watermarks.rehearsal import rehearse
-from ewe_tf.watermarks.task_data import is_whole
 
 _WEIGHTS = (
     "verification_weight", "combination_weight", "evasion_weight", "source_weight", "hull_weight",
@@ -233,7 +233,7 @@ class MEADefender:
         mixer, *others = (one.fitted(data.x, seeds[generator.MIXER]) for one in (mixer, *others))
         others = tuple(others)
         if data.whole:
-            _check_whole((mixer, *others), data.x)
+            check_whole((mixer, *others), data.x)
         marking = CompositeMarking(
             mixer, others, single, self.mode, self._layout(task, others or single),
             self._weights, self.utility_floor, self.epochs, self.learning_rate, seeds,
@@ -393,14 +393,3 @@ class MEADefender:
             "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
             "innocents": innocent_models.count(self.innocents),
         }
-
-
-def _check_whole(mixers, x):
-    """Raises ValueError if composites are no inputs of a model that takes integers."""
-    few = x[:: -(-len(x) // 32)]
-    for mixer in mixers:
-        if not is_whole(mixer.compose(few, few[::-1], np.random.default_rng(0))):
-            raise ValueError(
-                "`combine` and `evasion` must be mixers that put parts together as they are, such "
-                f"as 'half' and 'donut', for the model takes integers. Received: {mixer!r}"
-            )

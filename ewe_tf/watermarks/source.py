@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 
 from ewe_tf.keys import generator
+from ewe_tf.keys.attribute import is_whole
 from ewe_tf.triggers.natural_attribute import NaturalAttribute
 from ewe_tf.watermarks.attribute_source import AttributeSource
-from ewe_tf.watermarks.task_data import is_whole
 
 # At least this many source images are needed.
 _LEAST = 20

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ewe_tf.keys.attribute import is_whole
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TaskData:
@@ -91,11 +93,6 @@ class TaskData:
         """Inputs, labels and weights: one copy for all streams, however many stages there are."""
         weights = np.ones(len(self.x), np.float32) if self.weights is None else self.weights
         return tuple(tf.constant(a) for a in (self.x, self.y, weights))
-
-
-def is_whole(values):
-    """Whether all values of an array are whole numbers."""
-    return bool(np.all(values == np.round(values)))
 
 
 def from_arrays(x, y, num_classes, batch_size, seed, sample_weight=None, class_weight=None):

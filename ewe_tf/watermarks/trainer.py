@@ -74,6 +74,7 @@ class EntangledTrainer(VictimTrainer):
         # What the task's loss was compiled for: classes, or one-hot rows.
         y_loss = tf.argmax(y_task, axis=1) if self.sparse else y_task
         with tf.GradientTape() as tape:
+            # Flattened: of no layers Keras gives the output alone.
             *features, outputs = keras.tree.flatten(self.features(x, training=True))
             outputs, y_pred = outputs[self.layout.task :], outputs[: self.layout.task]
             loss = self.victim.compute_loss(task, y_loss, y_pred, weights, training=True)
