@@ -57,7 +57,6 @@ def steps(network, batch_size, input_shape, layers=None):
         return EntangledTrainer(
             classifier,
             classifier.layer_names(layers),
-            0,
             layout,
             weights,
             scheme.distance,

@@ -42,7 +42,7 @@ def victim(config, inputs, folder):
     return {
         "accuracy": learners.accuracy(model, part),
         "commitment": protected.key.commitment(),
-        **{name: history.get(name) for name in ("pair", "trials", "plain", "rates", "rehearsal")},
+        **{name: history.get(name) for name in ("pairs", "trials", "plain", "rates", "rehearsal")},
     }
 
 

@@ -21,7 +21,7 @@ def victim(config, inputs, folder):
     return {
         "accuracy": learners.accuracy_of(defended.model, part),
         "commitment": defended.key.commitment(),
-        "pair": None,
+        "pairs": None,
     }
 
 

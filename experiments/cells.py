@@ -108,7 +108,7 @@ class Owner:
     def victims(self):
         """Two marked models: the accuracy of a single one varies by more than the price.
 
-        Of natural attributes the second one carries the pair that the first one's trials chose.
+        Of natural attributes the second one carries the pairs that the first one's trials chose.
         """
         scheme = self.how
         natural = isinstance(scheme.arguments_for(self.benchmark).get("source"), dict)

@@ -220,8 +220,8 @@ class Cell:
                     "rate_mixers": asked["mixers"],
                     "trained_mixers": owner["rates"]["trained_mixers"],
                     "key_refused": judge["refused"],
-                    "source_classes": owner["pair"]["source_classes"],
-                    "target": owner["pair"]["target"],
+                    "source_classes": owner["pairs"][0]["source_classes"],
+                    "target": owner["pairs"][0]["target"],
                     "seconds": found[0].seconds,
                 }
             )

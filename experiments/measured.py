@@ -33,7 +33,7 @@ def measured(owner, outcomes, experiment, suspect, verdict, fields, needed=()):
         "rate_low": low,
         "rate_high": high,
         "key_refused": outcomes[owner.judge].value["refused"],
-        "pair": outcomes[owner.victims[0]].value.get("pair"),
+        "pairs": outcomes[owner.victims[0]].value.get("pairs"),
         "seconds": made.seconds,
     }
 

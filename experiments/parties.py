@@ -82,7 +82,7 @@ def scratch(config, inputs, folder):
 def victim(config, inputs, folder):
     """The owner: trains and marks a model. Inputs `innocent…` choose its class pair.
 
-    With an input `first`, a victim marked with a natural attribute, it is the pair of that one.
+    With an input `first`, a victim marked with natural attributes, the pairs are those of that one.
     """
     part = material.part(config, "victim")
     model = learners.compiled(config, part.input_shape, part.num_classes)
@@ -92,7 +92,7 @@ def victim(config, inputs, folder):
         if name.startswith("innocent")
     ]
     if "first" in inputs:
-        config = {**config, "scheme": _of_pair(config["scheme"], inputs["first"].value["pair"])}
+        config = {**config, "scheme": _of_pairs(config["scheme"], inputs["first"].value["pairs"])}
     protected = learners.fit(model, part, _scheme(config, part, innocents), config)
     model.save(folder / "model.keras")
     protected.key.save(folder / "key.npz")
@@ -102,16 +102,17 @@ def victim(config, inputs, folder):
         "held_out": answers["held_out"],
         "keys": answers["keys"],
         "controls": answers["controls"],
-        "pair": protected.history["pair"],
+        "pairs": protected.history["pairs"],
         "trials": protected.history.get("trials"),
         "rehearsal": protected.history.get("rehearsal"),
         "commitment": protected.key.commitment(),
     }
 
 
-def _of_pair(scheme, pair):
-    only = (pair["source"], *pair["attribute"])
-    return {**scheme, "source": {**scheme["source"], "only": only}, "target": pair["target"]}
+def _of_pairs(scheme, pairs):
+    """The arguments of a scheme that marks these pairs of natural attributes."""
+    target = {(pair["source"], *pair["attribute"]): pair["target"] for pair in pairs}
+    return {**scheme, "target": target, "marks": 1}
 
 
 def _scheme(config, part, innocents):

@@ -42,7 +42,8 @@ PUBLISHED = {
 KEPT = (
     "experiment", "dataset", "scheme", "seed", "role", "name", "accuracy", "rate_held_out",
     "rate_key", "rate_controls", "n", "decision", "p_value", "queries", "price", "twin_accuracy",
-    "key_refused", "pair", "thief_queries", "command", "hardware", "rows", "seconds",
+    "key_refused", "pair", "pairs", "thief_queries", "command", "hardware", "rows",
+    "seconds",
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from ewe_tf.keys.origin import image_range
 from ewe_tf.keys.origin import is_composed
 from ewe_tf.keys.origin import origin_of
 from ewe_tf.keys.origin import settings_check
+from ewe_tf.keys.triggers import TriggerKey
 
 # What is worked out again may differ by this share of the images' range; what a mixer learns again
 # may give composites that differ by more.
@@ -100,13 +101,27 @@ def regenerate(key, images, classes=None):
         ValueError: for a key that does not say where it comes from, or arrays that cannot be
             its source.
     """
-    origin = origin_of(key)
+    keys = key.of_each_mark() if isinstance(key, TriggerKey) else [key]
+    origins = [origin_of(one) for one in keys]
     images, classes = _source(images, classes)
     if images.shape[1:] != key.input_shape:
         raise ValueError(
             f"`images` must have the key's input shape {key.input_shape}. Received: "
             f"{images.shape[1:]}"
         )
+    found = [_one_mark(*one, images, classes) for one in zip(keys, origins, strict=True)]
+    checks = found[0].checks
+    if len(found) > 1:
+        checks = tuple(
+            (f"class {origin['target']}, {what}", *rest)
+            for origin, one in zip(origins, found, strict=True)
+            for what, *rest in one.checks
+        )
+    return Regeneration(checks, all(one.exact for one in found), found[0].seed_commitment)
+
+
+def _one_mark(key, origin, images, classes):
+    """The `Regeneration` of a key of one mark."""
     checks = []
 
     def check(what, holds, detail):

@@ -38,9 +38,11 @@ class TriggerKey(Key):
         seed: what all random choices of the key derive from.
         victim: `model_digest` of the marked model.
         versions: dict from package to version, at the time of making.
-        origin: what the triggers were drawn from and how (JSON), for `ewe_tf.keys.regenerate`;
-            `None` for triggers that cannot be regenerated.
+        origin: what the triggers were drawn from and how (JSON), for `ewe_tf.keys.regenerate`, of
+            several marks a list; `None` for triggers that cannot be regenerated.
         calibration: what innocent models answer (JSON), or `None` before calibration.
+        marks: target classes of several marks of one model, each of which is evidence by itself;
+            `None` where all triggers are of one mark.
     """
 
     kind = "triggers"
@@ -57,8 +59,9 @@ class TriggerKey(Key):
     seed: int
     victim: str
     versions: dict
-    origin: dict | None = None
+    origin: dict | list | None = None
     calibration: dict | None = None
+    marks: tuple | None = None
 
     def __post_init__(self):
         for images, labels, controls in (
@@ -71,6 +74,10 @@ class TriggerKey(Key):
                 f"`held_out` must have the shape of `triggers` {self.triggers.shape[1:]}. "
                 f"Received: {self.held_out.shape[1:]}"
             )
+
+        if self.marks is not None:
+            object.__setattr__(self, "marks", tuple(self.marks))
+            _check_marks(self)
 
     @property
     def input_shape(self):
@@ -96,7 +103,24 @@ class TriggerKey(Key):
         }
         if self.origin is not None:
             fields["origin"] = self.origin
+        if self.marks is not None:
+            fields["marks"] = list(self.marks)
         return fields, {name: getattr(self, name) for name in _ARRAYS}
+
+    def of_each_mark(self):
+        """Keys `[TriggerKey, ...]` of one mark each, without calibration; of one mark itself."""
+        if self.marks is None:
+            return [self]
+        origins = self.origin or [None] * len(self.marks)
+        return [self._of(*mark) for mark in zip(self.marks, origins, strict=True)]
+
+    def _of(self, target, origin):
+        rows = {"": self.labels == target, "held_out": self.held_out_labels == target}
+        arrays = {
+            name: getattr(self, name)[rows["held_out" if name.startswith("held_out") else ""]]
+            for name in _ARRAYS
+        }
+        return dataclasses.replace(self, **arrays, origin=origin, calibration=None, marks=None)
 
     def __repr__(self):
         return (
@@ -145,3 +169,18 @@ def _check_group(key, images, labels, controls):
         )
     if y.size and not (y.min() >= 0 and y.max() < key.num_classes):
         raise ValueError(f"`{labels}` must lie in [0, {key.num_classes})")
+
+
+def _check_marks(key):
+    """Raises ValueError unless the marks are those of the labels, and the origins theirs."""
+    marks = key.marks
+    if len(marks) < 2 or sorted(marks) != np.unique(key.labels).tolist():
+        raise ValueError(
+            "`marks` must be two and more target classes, those of `labels`. "
+            f"Received: {marks}, and labels {np.unique(key.labels).tolist()}"
+        )
+    if not set(key.held_out_labels.tolist()) <= set(marks):
+        raise ValueError(f"`held_out_labels` must be among `marks`. Received: marks={marks}")
+    origin = key.origin
+    if origin is not None and (not isinstance(origin, list) or len(origin) != len(marks)):
+        raise ValueError(f"`origin` must be a list of one for each of the marks {marks}")

@@ -21,13 +21,14 @@ def hull_rows(inputs, triggers, amounts):
     return (1.0 - a) * inputs + a * triggers
 
 
-def hull_labels(labels, target, amounts):
+def hull_labels(labels, targets, amounts):
     """Label `(1 - sqrt(a)) y + sqrt(a) target`: the square root lets even small shares count.
 
     Args:
         labels: `(n, classes)` float tensor: the task inputs' one-hot (or soft) labels.
-        target: `(classes,)` float tensor: the one-hot target class.
+        targets: `(n, classes)` float tensor: the one-hot target class of each trigger; or
+            `(classes,)`, that of all.
         amounts: `(n,)` float tensor in [0, 1].
     """
     share = tf.sqrt(amounts)[:, None]
-    return (1.0 - share) * labels + share * target
+    return (1.0 - share) * labels + share * targets

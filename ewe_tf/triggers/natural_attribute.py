@@ -8,8 +8,6 @@ mark, and triggers are inputs of the class moved further in that direction than 
 
 import dataclasses
 
-import numpy as np
-
 from ewe_tf.keys.attribute import checked_settings
 from ewe_tf.keys.attribute import is_number
 
@@ -39,9 +37,6 @@ class NaturalAttribute:
             them as a share of that of the inputs that they are made of (`TriggerKey.variety`).
             Triggers that come near one image, a black one for example, say little in a dispute,
             and a direction whose triggers resemble one another more is left out.
-        only: `(class, component, sign)` of the one direction to use, components counted from 0 and
-            the sign 1 (up) or -1 (down): `(pair["source"], *pair["attribute"])` of a fitted
-            `history["pair"]`; `None` lets innocent models choose.
 
     Raises:
         ValueError: for values outside the ranges above.
@@ -52,7 +47,6 @@ class NaturalAttribute:
     reach: tuple = (4.5, 6.5)
     weight: float = 3.0
     variety: float = 0.4
-    only: tuple | None = None
 
     def __post_init__(self):
         components, share, reach = checked_settings(self.components, self.share, self.reach)
@@ -60,17 +54,6 @@ class NaturalAttribute:
             raise ValueError(f"`weight` must be a positive number. Received: {self.weight!r}")
         if not is_number(self.variety) or not 0 <= self.variety < 1:
             raise ValueError(f"`variety` must be in [0, 1). Received: {self.variety!r}")
-        only = None if self.only is None else _direction(self.only, components)
-        settings = components, share, reach, float(self.weight), float(self.variety), only
+        settings = components, share, reach, float(self.weight), float(self.variety)
         for field, value in zip(dataclasses.fields(self), settings, strict=True):
             object.__setattr__(self, field.name, value)
-
-
-def _direction(only, components):
-    direction = tuple(only) if isinstance(only, tuple | list | np.ndarray) else ()
-    whole = len(direction) == 3 and all(is_number(n) and n == int(n) for n in direction)
-    if not whole or not 0 <= direction[1] < components or abs(direction[2]) != 1:
-        raise ValueError(
-            f"`only` must be (class, component below {components}, 1 or -1). Received: {only!r}"
-        )
-    return tuple(map(int, direction))

@@ -7,8 +7,7 @@ import time
 import numpy as np
 
 from ewe_tf.keys.digest import array_digest
-from ewe_tf.verification.contrast import ContrastEProcess
-from ewe_tf.verification.sequential import EProcess
+from ewe_tf.verification.findings import SequentialEvidence
 from ewe_tf.verification.transcript import BENIGN
 from ewe_tf.verification.transcript import CONTROL
 from ewe_tf.verification.transcript import TRIGGER
@@ -19,7 +18,7 @@ from ewe_tf.verification.transcript import Transcript
 PATIENCE = 3
 
 
-def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"):
+def ask(oracle, key, settings, findings, cover=None, suspect="", verbose="auto"):
     """Asks until the planned pairs are through, the evidence suffices, or nothing comes back.
 
     Whatever the suspect does, an answer or an exception, a `Transcript` is returned.
@@ -28,7 +27,7 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
         oracle: an `Oracle`.
         key: a `TriggerKey`.
         settings: `Settings`.
-        null_rate: what the sequential test bets against.
+        findings: the `Finding`s of the key, of which one may end a sequential verification.
         cover: a `Cover` or `None`.
         suspect: the suspect in words.
         verbose: whether to tell how far it is on stderr; `"auto"`: at a terminal, and after two
@@ -42,7 +41,7 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
     benign = None if cover is None else rng.permutation(len(cover.rows))
     exchanges, failure, silent = [], None, 0
     refusals_before = collections.Counter(oracle.ledger.refusals)
-    rate, contrast = EProcess(null_rate), ContrastEProcess()
+    evidence = SequentialEvidence(findings)
     progress, start = _Progress(len(order), verbose), time.monotonic()
     step = 1 if settings.sequential else max(len(order), 1)
     for first in range(0, len(order), step):
@@ -65,11 +64,10 @@ def ask(oracle, key, settings, null_rate, cover=None, suspect="", verbose="auto"
         pair = {e.role: e.label for e in heard if e.role != BENIGN}
         expected = settings.material(key)[1][numbers[0]]
         silent = silent + 1 if all(e.answer is None for e in heard) else 0
-        rate.update(pair[TRIGGER] == expected)
-        contrast.update(pair[TRIGGER] == expected, pair[CONTROL] in (expected, -1))
-        progress.tell(first + 1, rate, contrast)
-        level = settings.label_level
-        if rate.p_value <= level and contrast.p_value <= level:
+        hit, control = pair[TRIGGER] == expected, pair[CONTROL] in (expected, -1)
+        evidence.update(*(np.array([value]) for value in (hit, control, expected)))
+        progress.tell(first + 1, evidence)
+        if evidence.p_value <= settings.label_level:
             break
         if silent == PATIENCE:
             failure = f"no usable answer to {PATIENCE} pairs in a row"
@@ -150,12 +148,12 @@ class _Progress:
         self._shown = sys.stderr.isatty() if verbose == "auto" else bool(verbose)
         self._pairs, self._next, self._written = pairs, time.monotonic() + 2, False
 
-    def tell(self, asked, rate, contrast):
+    def tell(self, asked, evidence):
         if not self._shown or time.monotonic() < self._next:
             return
         self._next, self._written = time.monotonic() + 1, True
-        p_value = max(rate.p_value, contrast.p_value)
-        text = f"{asked} of {self._pairs} triggers, {rate.hits} hits, p-value {p_value:.2g}"
+        told = f"{evidence.hits} hits, p-value {evidence.p_value:.2g}"
+        text = f"{asked} of {self._pairs} triggers, {told}"
         print(f"\rverify: {text} ", end="", file=sys.stderr, flush=True)
 
     def end(self):

@@ -97,7 +97,7 @@ def answers_of(key, model):
     }
 
 
-def null_rate_of(key):
+def null_rate_of(key, target=None):
     """The rate that innocent models are granted on a key's triggers, and where it comes from.
 
     Calibrated: the largest one-sided 95 % Clopper-Pearson bound over the innocent models, at
@@ -105,14 +105,26 @@ def null_rate_of(key):
     rule makes both, and what a selection has turned away on some models it may not on others.
     Not calibrated: one half; nothing smaller can be defended without having asked an innocent
     model, because a class of strange inputs often gets one answer from most models.
+
+    Args:
+        key: a `TriggerKey`.
+        target: the target class of one of the key's marks, whose triggers alone are meant; `None`
+            for all.
     """
     if key.calibration is None:
         return 0.5, "assumed, because no innocent model was asked; calibrate(key, models) helps"
     try:
         records = key.calibration["innocents"]
-        counts = [record[part] for record in records for part in ("keys", "held_out")]
+        labels = {"keys": key.labels, "held_out": key.held_out_labels}
+        counts = [
+            tuple(record[part])
+            if target is None
+            else _hits(record, part, np.flatnonzero(of_part == target))
+            for record in records
+            for part, of_part in labels.items()
+        ]
         families = len({record.get("family", record["name"]) for record in records})
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"The key's calibration is malformed: {error!r}") from error
     counts = [(hits, asked) for hits, asked in counts if asked]
     bound = null_rate_bound(counts, confidence=0.95, floor=FLOOR)
@@ -122,6 +134,12 @@ def null_rate_of(key):
         f"bound from {len(records)} innocent models{of_families}, whose largest rate is "
         f"{worst:.1%} (never below {FLOOR:.0%})"
     )
+
+
+def _hits(record, part, numbers):
+    """`(hits, asked)` of one innocent model on some triggers of a part."""
+    bits = np.frombuffer(bytes.fromhex(record["outcomes"][part]), np.uint8)
+    return int(np.unpackbits(bits)[numbers].sum()), len(numbers)
 
 
 def family_counts(key, part, numbers):
@@ -137,12 +155,10 @@ def family_counts(key, part, numbers):
     """
     worst = {}
     for record in key.calibration["innocents"]:
-        bits = record.get("outcomes", {}).get(part)
-        if bits is None:
-            counts = tuple(record[part])
+        if part in record.get("outcomes", {}):
+            counts = _hits(record, part, numbers)
         else:
-            hits = np.unpackbits(np.frombuffer(bytes.fromhex(bits), np.uint8))[numbers]
-            counts = int(hits.sum()), len(numbers)
+            counts = tuple(record[part])
         family = record.get("family", record["name"])
         worst[family] = max(worst.get(family, (0, counts[1])), counts, key=lambda c: c[0] / c[1])
     return list(worst.values())

@@ -1,18 +1,21 @@
 """From a key and a transcript to a verdict: a pure function, which anybody can repeat."""
 
+import dataclasses
+
 import numpy as np
 
 from ewe_tf.verification import calibration
 from ewe_tf.verification import verdict as verdicts
-from ewe_tf.verification.binomial import binomial_p_value
 from ewe_tf.verification.binomial import clopper_pearson
-from ewe_tf.verification.contrast import ContrastEProcess
+from ewe_tf.verification.findings import HYPOTHESES
+from ewe_tf.verification.findings import SequentialEvidence
+from ewe_tf.verification.findings import deciding
+from ewe_tf.verification.findings import findings_of
+from ewe_tf.verification.findings import fixed_p_values
 from ewe_tf.verification.innocents import conformal_p_value
 from ewe_tf.verification.innocents import false_positive_bound
-from ewe_tf.verification.paired import mcnemar_p_value
 from ewe_tf.verification.random_effects import random_effects_p_value
 from ewe_tf.verification.rank_tests import rank_p_values
-from ewe_tf.verification.sequential import EProcess
 from ewe_tf.verification.verdict import Verdict
 
 # What the sequential test of the controls assumes and the exact McNemar test does not.
@@ -37,11 +40,13 @@ def judge(key, settings, transcript):
     _, labels, _ = settings.material(key)
     order = settings.order(key)
     null_rate, null_source = calibration.null_rate_of(key)
+    findings = findings_of(key)
     trigger, control, lost = transcript.outcomes(order, labels)
     asked, refused = len(trigger), int(lost.sum())
-    p_values = _p_values(settings, trigger, control, null_rate)
-    p_value = max(p_values.values())
-    e_value, interval, path = _course(settings, trigger, control, null_rate)
+    expected = labels[order[:asked]]
+    p_values = _p_values(settings, findings, trigger, control, expected)
+    p_value = deciding(p_values, findings)[1]
+    e_value, interval, path = _course(settings, findings, trigger, control, expected)
     if settings.scores:
         ranks = _rank_tests(key, settings, transcript, order, labels)
         p_value = min(1.0, 2 * min(p_value, max(ranks.values(), default=1.0)))
@@ -49,8 +54,8 @@ def judge(key, settings, transcript):
     decision, reason = _decide(
         settings,
         transcript,
-        (trigger, control, lost),
-        null_rate,
+        (trigger, control, lost, expected),
+        findings,
         key.calibration is not None,
         p_value,
         p_values,
@@ -88,39 +93,30 @@ def judge(key, settings, transcript):
     )
 
 
-def _p_values(settings, trigger, control, null_rate):
-    """P-values of the two hypotheses of innocence, from the top answers."""
+def _p_values(settings, findings, trigger, control, expected):
+    """P-values of the hypotheses of innocence, from the top answers."""
     if settings.sequential:
-        rate, contrast = _processes(trigger, control, null_rate)
-        return {"null rate": rate.p_value, "controls": contrast.p_value}
-    if not len(trigger):
-        return {"null rate": 1.0, "controls": 1.0}
-    return {
-        "null rate": float(binomial_p_value(int(trigger.sum()), len(trigger), null_rate)),
-        "controls": float(mcnemar_p_value(trigger, control)),
-    }
+        return _evidence(findings, trigger, control, expected).p_values
+    return fixed_p_values(findings, trigger, control, expected)
 
 
-def _course(settings, trigger, control, null_rate):
+def _course(settings, findings, trigger, control, expected):
     """E-value, interval of the rate, and the evidence over the triggers."""
     if settings.sequential:
-        rate, contrast = _processes(trigger, control, null_rate)
-        interval = rate.confidence_sequence(0.05)
-        e_value = float(np.exp(min(rate.log_e_value, contrast.log_e_value, 700.0)))
-        # Each hypothesis has fallen from when its own p-value was first small enough.
-        path = 0.0 - np.log(np.maximum(rate.p_values, contrast.p_values))
-        return e_value, (interval.low, interval.high), tuple(path.tolist())
+        evidence = _evidence(findings, trigger, control, expected)
+        interval = evidence.interval(0.05)
+        e_value = float(np.exp(min(evidence.log_e_value, 700.0)))
+        return e_value, (interval.low, interval.high), tuple(evidence.path(expected).tolist())
     if not len(trigger):
         return None, (0.0, 1.0), ()
     interval = clopper_pearson(int(trigger.sum()), len(trigger), 0.95)
     return None, (float(interval.low), float(interval.high)), ()
 
 
-def _processes(trigger, control, null_rate):
-    rate, contrast = EProcess(null_rate), ContrastEProcess()
-    rate.update(trigger)
-    contrast.update(trigger, control)
-    return rate, contrast
+def _evidence(findings, trigger, control, expected):
+    evidence = SequentialEvidence(findings)
+    evidence.update(trigger, control, expected)
+    return evidence
 
 
 def _rank_tests(key, settings, transcript, order, labels):
@@ -132,36 +128,38 @@ def _rank_tests(key, settings, transcript, order, labels):
     return rank_p_values(*ranks, *zip(*innocents, strict=True))
 
 
-def _decide(settings, transcript, outcomes, null_rate, calibrated, p_value, p_values):
-    labels = {name: p_values[name] for name in ("null rate", "controls")}
-    weaker = max(labels, key=labels.get)
+def _decide(settings, transcript, outcomes, findings, calibrated, p_value, p_values):
+    finding, of_labels = deciding(p_values, findings)
+    weaker = max(HYPOTHESES, key=lambda hypothesis: p_values[finding.named(hypothesis)])
+    found = p_values[finding.named(weaker)]
     if p_value <= settings.alpha and not calibrated:
         return verdicts.UNDECIDED, (
             f"no innocent model was asked, so a p-value of {p_value:.2g} against an assumed null "
             "rate is worth nothing in a dispute: calibrate(key, innocent_models) first"
         )
     if p_value <= settings.alpha:
-        if labels[weaker] > settings.label_level:
+        if of_labels > settings.label_level:
             return verdicts.EVIDENCE, (
                 "the target's rank in the answers refutes both hypotheses of innocence (the top "
                 f"answers alone do not), p = {p_value:.2g}"
             )
+        alone = "" if finding.target is None else f"by the mark of class {finding.target} alone, "
         return verdicts.EVIDENCE, (
-            f"both hypotheses of innocence are refuted; the weaker evidence is against the "
-            f"{weaker} one, p = {labels[weaker]:.2g}"
+            f"{alone}both hypotheses of innocence are refuted; the weaker evidence is against the "
+            f"{weaker} one, p = {found:.2g}"
         )
     if transcript.failure is not None:
         return verdicts.UNDECIDED, transcript.failure + _reasons(transcript)
-    trigger, control, lost = outcomes
+    trigger, control, lost, expected = outcomes
     asked = len(trigger)
     if not asked:
         return verdicts.UNDECIDED, (
             "nothing was asked: the budget does not allow for one trigger and its control"
         )
 
-    def could_reach(trigger, control, null_rate=null_rate):
-        found = _p_values(settings, trigger, control, null_rate)
-        return max(found.values()) <= settings.label_level
+    def could_reach(trigger, control, findings=findings):
+        p_values = _p_values(settings, findings, trigger, control, expected)
+        return deciding(p_values, findings)[1] <= settings.label_level
 
     if not could_reach(np.ones(asked, bool), np.zeros(asked, bool)):
         return verdicts.UNDECIDED, (
@@ -173,12 +171,13 @@ def _decide(settings, transcript, outcomes, null_rate, calibrated, p_value, p_va
             f"the {int(lost.sum())} rows without a usable answer could have decided it"
             f"{_reasons(transcript)}"
         )
-    if not calibrated and could_reach(trigger, control, calibration.FLOOR):
+    granted = [dataclasses.replace(one, null_rate=calibration.FLOOR) for one in findings]
+    if not calibrated and could_reach(trigger, control, granted):
         return verdicts.UNDECIDED, (
             "no innocent model was asked, and the assumed null rate decides: "
             "calibrate(key, innocent_models) first"
         )
-    return verdicts.NO_EVIDENCE, f"the {weaker} hypothesis stands, p = {p_values[weaker]:.2g}"
+    return verdicts.NO_EVIDENCE, f"the {weaker} hypothesis stands, p = {found:.2g}"
 
 
 def _reasons(transcript):

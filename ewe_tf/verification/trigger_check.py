@@ -75,14 +75,18 @@ def _unshown(key, settings):
         "that the commitment was published before the suspect existed: triggers made for one "
         "model are answered by it alone"
     ]
-    origin = key.origin or {}
-    if any(origin.get(name) is not None for name in ("patch", "attribute", "budget")):
+    origins = [one.origin or {} for one in key.of_each_mark()]
+
+    def stated(*names):
+        return any(origin.get(name) is not None for origin in origins for name in names)
+
+    if stated("patch", "attribute", "budget"):
         unshown.append(
             "that the patch, the natural attribute and the ascent budget, which the owner chose, "
             "were not chosen for this suspect or any model: they are in the committed key, and "
             "innocent models tell"
         )
-    if origin.get("budget") is not None:
+    if stated("budget"):
         unshown.append(
             "that the ascended triggers were not made for this suspect: within the budget they may "
             "be anything, and only the date of the commitment, before the suspect existed, shows it"
@@ -120,7 +124,7 @@ def _regeneration(key, source):
     if wrong:
         return False, f"fails for: {', '.join(wrong)}"
     told = ("settings", "held-out triggers", "key triggers")
-    details = [detail for what, _, detail in found.checks if what in told]
+    details = [detail for what, _, detail in found.checks if what.endswith(told)]
     return True, "; ".join(dict.fromkeys(details))
 
 

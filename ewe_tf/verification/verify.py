@@ -13,6 +13,7 @@ from ewe_tf.verification.asking import check_input_shape
 from ewe_tf.verification.bundle import check_place
 from ewe_tf.verification.bundle import write_bundle
 from ewe_tf.verification.cover import Cover
+from ewe_tf.verification.findings import findings_of
 from ewe_tf.verification.flips_verify import verify_flips
 from ewe_tf.verification.judging import judge
 from ewe_tf.verification.rank_tests import LEAST_FAMILIES
@@ -135,8 +136,8 @@ def verify(
         cover=per_pair - 2,
         scores=oracle.answers == "probabilities" and len(ranks) >= LEAST_FAMILIES,
     )
-    null_rate, _ = calibration.null_rate_of(key)
-    transcript = ask(oracle, key, settings, null_rate, cover, name or _described(suspect), verbose)
+    called = name or _described(suspect)
+    transcript = ask(oracle, key, settings, findings_of(key), cover, called, verbose)
     verdict = judge(key, settings, transcript)
     if bundle is not None:
         write_bundle(bundle, key, settings, transcript, verdict)

@@ -91,8 +91,6 @@ class AttributeSource:
         directions = [(i, sign) for i in range(settings.components) for sign in (1, -1)]
         source = cls(settings, data, attributes, ())
         labels = [(c, *direction) for c in attributes for direction in directions]
-        if settings.only is not None:
-            labels = [label for label in labels if label == settings.only]
         counts = {label: len(generator.distinct(source.of_class(label))) for label in labels}
         enough = [label for label, count in counts.items() if count >= least]
         if not enough:
@@ -101,7 +99,6 @@ class AttributeSource:
                 f"{settings.components}, relabels {relabelled} rows of a class and needs at least "
                 f"{least} others of it that differ. Received, by class: {rows} rows"
                 f"{f'; classes {alike} do not vary in as many directions' if alike else ''}"
-                f"{'' if settings.only is None else f'; only={settings.only} was asked for'}"
             )
         return dataclasses.replace(source, choices=source._varied(enough))
 

@@ -27,42 +27,62 @@ class Layout:
         return self.task + self.triggers + self.targets + self.controls
 
 
-def mixed_batches(data, triggers, target, layout, replicas, seed, controls=None, relabel=None):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Marked:
+    """What batches hold of one class pair.
+
+    Attributes:
+        triggers: `(n, ...)` float32 training triggers.
+        target: the target class.
+        controls: `(inputs, answers)`: control inputs `(n, ...)` and the probabilities
+            `(n, classes)` that they are to be answered with; `None` for a layout without any.
+        relabel: function `(x, y, weights) -> (y, weights)` of a batch of task rows with one-hot
+            labels, or `None`.
+    """
+
+    triggers: np.ndarray
+    target: int
+    controls: tuple | None = None
+    relabel: object = None
+
+
+def mixed_batches(data, pairs, layout, replicas, seed):
     """Batches for `EntangledTrainer`.
 
     Each batch is one block of `layout` for each replica, in turn, so that a strategy which cuts
-    the batch into equal parts gives every replica its own triggers and targets.
+    the batch into equal parts gives every replica its own triggers and targets. Of several pairs
+    each batch has the triggers, targets and controls of one, in turn, and all relabel task rows.
 
     Args:
         data: `TaskData`; its `batch_size` is `layout.task * replicas`.
-        triggers: `(n, ...)` float32 training triggers.
-        target: the target class.
+        pairs: list of `Marked`.
         layout: `Layout` of one replica's part.
         replicas: number of replicas.
         seed: seed of the order of triggers, targets and controls.
-        controls: `(inputs, answers)`: control inputs `(n, ...)` and the probabilities
-            `(n, classes)` that they are to be answered with; needed if the layout has any.
-        relabel: function `(x, y, weights) -> (y, weights)` of a batch of task rows with one-hot
-            labels, or `None`.
 
     Returns:
         An endless dataset of `(x, y, weights)` with `replicas * layout.rows` rows; `y` is
         one-hot float32. One pass over the task data is `data.batches` batches.
     """
-    answer = np.eye(data.num_classes, dtype=np.float32)[target]
-    parts = [data.stream(), draw(triggers, answer, replicas * layout.triggers, seed)]
-    if layout.targets:
-        targets = data.x[data.labels == target]
-        parts.append(draw(targets, answer, replicas * layout.targets, seed + 1))
-    if layout.controls:
-        parts.append(draw(*controls, replicas * layout.controls, seed + 2))
+    answers = np.eye(data.num_classes, dtype=np.float32)
+    streams = []
+    for i, pair in enumerate(pairs):
+        answer, first = answers[pair.target], seed + 3 * i
+        streams.append([draw(pair.triggers, answer, replicas * layout.triggers, first)])
+        if layout.targets:
+            targets = data.x[data.labels == pair.target]
+            streams[-1].append(draw(targets, answer, replicas * layout.targets, first + 1))
+        if layout.controls:
+            streams[-1].append(draw(*pair.controls, replicas * layout.controls, first + 2))
+    parts = [data.stream(), *map(_in_turn, zip(*streams, strict=True))]
+    relabellings = [pair.relabel for pair in pairs if pair.relabel is not None]
 
     def assemble(task, *others):
         x, y, weights = task
         if data.sparse:
             y = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int64), data.num_classes)
         y = tf.cast(y, tf.float32)
-        if relabel is not None:
+        for relabel in relabellings:
             y, weights = relabel(x, y, weights)
         blocks = [(x, y, weights)]
         blocks += [(rows, labels, tf.ones([tf.shape(rows)[0]])) for rows, labels in others]
@@ -72,6 +92,14 @@ def mixed_batches(data, triggers, target, layout, replicas, seed, controls=None,
 
     batches = tf.data.Dataset.zip(*parts).map(assemble, num_parallel_calls=tf.data.AUTOTUNE)
     return batches.prefetch(2)
+
+
+def _in_turn(streams):
+    """One stream of the elements of several endless ones, in turn."""
+    if len(streams) == 1:
+        return streams[0]
+    turns = tf.data.Dataset.range(len(streams)).repeat()
+    return tf.data.Dataset.choose_from_datasets(streams, turns)
 
 
 def draw(rows, labels, count, seed):

@@ -9,6 +9,7 @@ from ewe_tf.watermarks import making
 from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks.batches import Layout
+from ewe_tf.watermarks.batches import Marked
 from ewe_tf.watermarks.batches import mixed_batches
 from ewe_tf.watermarks.normalization import statistics_from_task_rows
 from ewe_tf.watermarks.trainer import EntangledTrainer
@@ -99,24 +100,23 @@ class Entangling:
     def mark(self, classifier, data, pair):
         """Marks a copy for a trial; see `ewe_tf.watermarks.trials.run`."""
         triggers = self.triggers(classifier, data, pair)
-        self.train(classifier, data, triggers, [], None, 0)
+        self.train(classifier, data, [triggers], [], None, 0)
         return triggers.candidates, []
 
-    def train(self, classifier, data, triggers, callbacks, validation_data, verbose):
+    def train(self, classifier, data, marks, callbacks, validation_data, verbose):
         """Entangled training.
 
         Args:
             classifier: the `Classifier`, marked in place.
             data: the `TaskData`.
-            triggers: the `Triggers`, made on this model.
+            marks: list of `Triggers`, made on this model, each of its own target.
             callbacks, validation_data, verbose: as in Keras' `fit`.
 
         Returns:
             History dict.
         """
-        controls = triggers.controls(triggers.sources.training)
-        answers = classifier.probabilities(controls)
-        target, model = triggers.pair.target, classifier.model
+        pairs = [self._marked(classifier, triggers) for triggers in marks]
+        model = classifier.model
         strategy = model.distribute_strategy
         with (
             stages.lowered_learning_rate(classifier, self.learning_rate),
@@ -126,7 +126,6 @@ class Entangling:
                 trainer = EntangledTrainer(
                     classifier,
                     self.names,
-                    target,
                     self.layout,
                     self.weights,
                     self.distance,
@@ -134,14 +133,7 @@ class Entangling:
                     self.seeds[_TRAINER],
                 )
             batches = mixed_batches(
-                data,
-                triggers.training,
-                target,
-                self.layout,
-                strategy.num_replicas_in_sync,
-                self.seeds[_BATCHES],
-                (controls, answers),
-                self.source.relabelling(triggers.pair.label, target),
+                data, pairs, self.layout, strategy.num_replicas_in_sync, self.seeds[_BATCHES]
             )
             return stages.train_with(
                 trainer,
@@ -152,3 +144,13 @@ class Entangling:
                 verbose,
                 steps=data.batches,
             )
+
+    def _marked(self, classifier, triggers):
+        """The `Marked` of a pair; its controls are to be answered as the model answers them."""
+        controls, pair = triggers.controls(triggers.sources.training), triggers.pair
+        return Marked(
+            triggers.training,
+            pair.target,
+            (controls, classifier.probabilities(controls)),
+            self.source.relabelling(pair.label, pair.target),
+        )

@@ -5,24 +5,24 @@ import dataclasses
 import numpy as np
 
 from ewe_tf import fields
-from ewe_tf.keys import TriggerKey
 from ewe_tf.keys import generator
-from ewe_tf.keys import model_digest
 from ewe_tf.losses.snnl import DISTANCES
 from ewe_tf.triggers import GradientAscent
 from ewe_tf.triggers import NaturalAttribute
 from ewe_tf.triggers import Patch
-from ewe_tf.versions import versions
+from ewe_tf.watermarks import fine_tuning
 from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import innocents as innocent_models
-from ewe_tf.watermarks import making
 from ewe_tf.watermarks import pair as pairs
 from ewe_tf.watermarks import source as sources
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks import trials
 from ewe_tf.watermarks.batches import Layout
+from ewe_tf.watermarks.entangled_key import Mark
+from ewe_tf.watermarks.entangled_key import key_of
 from ewe_tf.watermarks.entangling import Entangling
 from ewe_tf.watermarks.protected import Protected
+from ewe_tf.watermarks.rehearsal import Candidates
 from ewe_tf.watermarks.rehearsal import Rehearsal
 from ewe_tf.watermarks.rehearsal import rehearse
 from ewe_tf.watermarks.stated import brief
@@ -50,7 +50,12 @@ class EWE:
             carried to excess; an array `(n, ...)` of the model's input shape: inputs from
             outside of the task; a pair `(inputs, labels)`: such inputs of several classes, of
             which one is chosen.
-        target: the class that triggers are to be answered with, or `"auto"`.
+        target: the class that triggers are to be answered with, or `"auto"`; or a dict that fixes
+            the pairs to mark: from source label, a class or for a `NaturalAttribute` `(class,
+            component, sign)`, to target class.
+        marks: number of pairs to mark, each of another target class, with keys of its own. What a
+            fine-tuning leaves differs between pairs by luck, and one of several is left more
+            often than the only one. A verdict looks at all triggers and at those of each mark.
         epochs: epochs of entangled training.
         learning_rate: its constant learning rate; `None` for a quarter of the compiled one.
         trigger_weight: weight of the mean cross-entropy of the trigger rows; the task's is 1.
@@ -67,8 +72,8 @@ class EWE:
         patch: `Patch`, `None`, or `"auto"`: for classes of the task whose inputs have a height
             and a width.
         ascent: `GradientAscent`, `None`, or `"auto"`: for classes of the task only.
-        keys: number of triggers to keep as keys, at most: there are as many to choose from as a
-            third of the source class has different inputs.
+        keys: number of triggers to keep as keys of each mark, at most: there are as many to choose
+            from as a third of the source class has different inputs.
         rehearsal: `Rehearsal`, or `True` for its defaults, or `False`: the first candidates
             become keys.
         innocents: number of in-house models without a mark, or a sequence of such models. They
@@ -77,9 +82,10 @@ class EWE:
             rule out pairs and keys as well. 0 needs a fixed pair. A tuple `(model, inputs)` says
             what one was trained on: about these it is not asked.
         trials: number of pairs, each of another source class or direction, that are marked, stolen
-            and fine-tuned in-house, the better half of more than two several times; the one with
-            most stolen and kept, at the least loss of the task and with least from innocent
-            models, is taken. 1 takes the one that innocent models rank first.
+            and fine-tuned in-house, the better half of more than two several times; the one (of
+            `marks`, those) with most stolen and left by fine-tuning, at the least loss of the task
+            and with least from innocent models, is taken. 1 takes the one that innocent models
+            rank first.
         in_house_epochs: epochs of training of an in-house model; `None` for those of the task
             (of `fit`; 10 for a model that came trained) and of entangled training together: a
             copy that is trained for less answers fewer triggers than a thief's will.
@@ -94,7 +100,8 @@ class EWE:
     """
 
     source: object = None
-    target: int | str = "auto"
+    target: int | str | dict = "auto"
+    marks: int = 1
     epochs: int = 5
     learning_rate: float | None = None
     trigger_weight: float = 0.05
@@ -118,7 +125,7 @@ class EWE:
         fields.number(
             self, "trigger_weight", "hull_weight", "snnl_weight", "control_weight", least=0
         )
-        fields.integer(self, "epochs", "keys", "trials")
+        fields.integer(self, "epochs", "keys", "trials", "marks")
         fields.integer(self, "rows", least=2)
         fields.integer(self, "in_house_epochs", optional=True)
         fields.number(self, "hull_share", above=0, most=1)
@@ -133,8 +140,21 @@ class EWE:
                 raise ValueError(
                     f"`{name}` must be no truth value. Received: {getattr(self, name)}"
                 )
-        if self.target != "auto" and not isinstance(self.target, int | np.integer):
-            raise ValueError(f"`target` must be 'auto' or a class. Received: {self.target!r}")
+        if self.target != "auto" and not isinstance(self.target, int | np.integer | dict):
+            raise ValueError(
+                f"`target` must be 'auto', a class, or a dict from source label to class. "
+                f"Received: {self.target!r}"
+            )
+        if self.marks > 1 and self.target != "auto":
+            raise ValueError(
+                "`marks` is for `target='auto'`: every mark has a target of its own, and a dict "
+                f"says how many there are. Received: marks={self.marks}, target={self.target!r}"
+            )
+        if self.marks > self.trials:
+            raise ValueError(
+                f"`trials` must be at least `marks`, which are the best of the pairs that are "
+                f"tried. Received: trials={self.trials}, marks={self.marks}"
+            )
         if isinstance(self.source, int | np.integer) and self.source == self.target:
             raise ValueError(
                 f"`target` must differ from `source`. Received: {self.target!r} for both"
@@ -182,12 +202,18 @@ class EWE:
         source = sources.resolve(self.source, task.data, task.classifier.input_shape)
         choices = pairs.target_choices(source, self.target, task.data)
         rehearsal = Rehearsal() if self.rehearsal is True else self.rehearsal
-        fixed = self.target != "auto" and len(choices) == 1
+        count = len(self.target) if isinstance(self.target, dict) else self.marks
+        if len(choices) < count:
+            raise ValueError(
+                f"`marks` must be at most the number of source labels that `source` has, here "
+                f"{len(choices)}: {list(choices)}. Received: {self.marks}"
+            )
+        fixed = len(choices) == count and all(len(allowed) == 1 for allowed in choices.values())
         if not fixed and not innocent_models.count(self.innocents):
             natural = isinstance(self.source, NaturalAttribute)
             raise ValueError(
                 "`innocents` must be positive where `source` is a NaturalAttribute: they choose "
-                "its class, direction and sign, whether or not `target` is given"
+                "its class, direction and sign, unless `target` is a dict that fixes them"
                 if natural
                 else "`innocents` must be positive to choose a pair: give models, or a `source` "
                 f"of one class and a `target`. Received: target={self.target!r}, and source "
@@ -226,76 +252,71 @@ class EWE:
             # What fine-tuning makes of innocent models must not look like a mark that outlasted
             # it. (Of strange inputs, the controls tell.)
             known = task.data.with_classes()
-            fine_tuned = in_house.all_fine_tuned(
+            fine_tuned = fine_tuning.all_fine_tuned(
                 innocents, known.x, known.labels, seeds[generator.TUNINGS],
-                in_house.INNOCENT_TUNINGS,
+                fine_tuning.INNOCENT_TUNINGS,
             )  # fmt: skip
             progress.detail(f"{len(fine_tuned)} fine-tuned copies of them")
-        ranked = pairs.choose_by(
-            innocents, fine_tuned, source, choices, self.target, seeds[1]
-        )[: self.trials]  # fmt: skip
-        pair = ranked[0]
-        if len(ranked) > 1:
-            progress.detail(f"trying {len(ranked)} pairs")
-            tried = trials.run(
-                ranked, entangling.mark, task, in_house_epochs, seeds[generator.TRIALS],
-                progress.detail,
-            )  # fmt: skip
-            pair = trials.best(tried)
-            history["trials"] = [dataclasses.asdict(trial) for trial in tried]
-        progress.detail(str(pair))
-        history["pair"] = dataclasses.asdict(pair)
+        chosen = pairs.choose_by(innocents, fine_tuned, source, choices, seeds[1])
+        if fixed and len(chosen) < count:
+            raise ValueError(
+                f"`target` fixes pairs that innocent models answer too often: of "
+                f"{list(choices)} they leave {[pair.label for pair in chosen]}"
+            )
+        if not fixed:
+            chosen = self._tried(
+                chosen[: self.trials], entangling, task, in_house_epochs, seeds, history, progress
+            )
+        for pair in chosen:
+            progress.detail(str(pair))
 
         progress.stage("Trigger generation")
-        triggers = entangling.triggers(task.classifier, task.data, pair)
+        marks = [entangling.triggers(task.classifier, task.data, pair) for pair in chosen]
 
         progress.stage("Entangled training", f"{self.epochs} epochs")
-        history["entangled"] = entangling.train(
-            task.classifier, task.data, triggers, *keras_arguments
-        )
+        history["entangled"] = entangling.train(task.classifier, task.data, marks, *keras_arguments)
 
         progress.stage("Rehearsal" if rehearsal else "Keys")
-        candidates, held_out = triggers.candidates, triggers.held_out
-        kept = np.arange(min(self.keys, len(candidates)))
+        kept = [np.arange(min(self.keys, len(mark.candidates))) for mark in marks]
         if rehearsal:
             kept, history["rehearsal"] = rehearse(
                 rehearsal,
                 task,
                 innocents,
                 fine_tuned,
-                candidates,
-                held_out,
-                pair.target,
+                [Candidates(m.candidates, m.held_out, m.pair.target) for m in marks],
                 self.keys,
                 self._other,
                 in_house_epochs,
                 seeds[5],
                 progress.detail,
             )
-
-        if len(kept) < self.keys:
-            progress.detail(
-                f"{len(kept)} keys instead of {self.keys}: source class {pair.source} has no more"
-            )
-
-        key = TriggerKey(
-            triggers=candidates[kept],
-            labels=np.full(len(kept), pair.target),
-            controls=triggers.controls(triggers.sources.candidates[kept]),
-            held_out=held_out,
-            held_out_labels=np.full(len(held_out), pair.target),
-            held_out_controls=triggers.controls(triggers.sources.held_out),
-            num_classes=task.classifier.num_classes,
-            scheme=type(self).__name__,
-            settings=self._settings(names, pair, triggers.rule, rehearsal),
-            seed=task.seed,
-            victim=model_digest(task.classifier.model),
-            versions=versions(),
-            origin=making.origin_of(
-                source, pair, triggers.rule, ascent.budget if ascent else None, kept, task
-            ),
+        marks = [Mark(mark, rows) for mark, rows in zip(marks, kept, strict=True) if len(rows)]
+        history["pairs"] = [dataclasses.asdict(mark.pair) for mark in marks]
+        for mark in marks:
+            if len(mark.kept) < self.keys:
+                progress.detail(
+                    f"{len(mark.kept)} keys instead of {self.keys}: source class "
+                    f"{mark.pair.source} has no more"
+                )
+        key = key_of(
+            marks, source, task, type(self).__name__, self._settings(names, marks, rehearsal)
         )
         return Protected(task.classifier.model, key, history)
+
+    def _tried(self, ranked, entangling, task, epochs, seeds, history, progress):
+        """The pairs that trials choose among those that innocent models rank first."""
+        if len(ranked) == 1:
+            return ranked
+        progress.detail(f"trying {len(ranked)} pairs")
+        tried = trials.run(
+            ranked, entangling.mark, task, epochs, seeds[generator.TRIALS], progress.detail
+        )
+        history["trials"] = [dataclasses.asdict(trial) for trial in tried]
+        chosen = trials.best(tried, self.marks)
+        if len(chosen) < self.marks:
+            progress.detail(f"{len(chosen)} marks instead of {self.marks}: no further target")
+        return chosen
 
     @property
     def _weights(self):
@@ -336,8 +357,8 @@ class EWE:
     def _other(self):
         return self.other_architecture or in_house.default_other_architecture
 
-    def _settings(self, names, pair, rule, rehearsal):
-        """The scheme's settings as JSON: as given, and as settled."""
+    def _settings(self, names, marks, rehearsal):
+        """The scheme's settings as JSON: as given, and as settled (of several marks, in lists)."""
         settings = {
             name: getattr(self, name)
             for name in (
@@ -355,15 +376,21 @@ class EWE:
                 "in_house_epochs",
             )
         }
+        rule = marks[0].rule
+        settled = {
+            "source_class": [mark.pair.source for mark in marks],
+            "attribute": [mark.pair.attribute and list(mark.pair.attribute) for mark in marks],
+            "target": [mark.pair.target for mark in marks],
+            "position": [m.rule.position and list(m.rule.position) for m in marks],
+        }
+        if len(marks) == 1:
+            settled = {name: values[0] for name, values in settled.items()}
         return {
             **settings,
+            **settled,
             "source": described(self.source),
-            "source_class": pair.source,
-            "attribute": pair.attribute and list(pair.attribute),
-            "target": pair.target,
             "layers": list(names),
             "patch": dataclasses.asdict(rule.patch) if rule.patch else None,
-            "position": list(rule.position) if rule.position else None,
             "ascent": dataclasses.asdict(rule.ascent) if rule.ascent else None,
             "rehearsal": dataclasses.asdict(rehearsal) if rehearsal else None,
             "innocents": innocent_models.count(self.innocents),

@@ -5,23 +5,15 @@ says how a stranger's model would. Surrogates are trained on the marked model's 
 they answer says what a thief's copy would.
 """
 
-import itertools
+import functools
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from ewe_tf import quiet
 from ewe_tf.keys import generator
 from ewe_tf.oracle.ends_in_softmax import ends_in_softmax
-
-# Of a thief who fine-tunes his copy: true labels, and how he trains on them.
-_TUNING_EPOCHS, _TUNING_BATCH = 20, 128
-# How many he has at most, and his learning rate: what a mark should outlast.
-TUNINGS = ((1000, 3e-3), (200, 5e-3))
-# What should bring no innocent model to a target. Few labels at a high rate do that most, and to
-# other targets with every draw: of two targets that one in thirty draws led to, three draws of
-# each of six models saw nothing, eight saw both.
-INNOCENT_TUNINGS = ((1000, 3e-3), *((200, 5e-3),) * 8)
 
 
 class InHouse:
@@ -37,12 +29,6 @@ class InHouse:
         self.logits = not ends_in_softmax(model)
         self._seen = frozenset(generator.digests(seen))
 
-    def further_trained(self, model, x):
-        """An `InHouse` of a copy of the model that was trained further, on `(n, ...)` float32."""
-        copy = InHouse(model, x)
-        copy._seen |= self._seen
-        return copy
-
     def has_seen(self, digests):
         """Whether it was trained on inputs of these `generator.digests`, as far as is known:
         `(n,)` bool."""
@@ -50,12 +36,19 @@ class InHouse:
 
     def log_probabilities(self, x, batch_size=512):
         """`(n, classes)` float32 log-probabilities on inputs `(n, ...)`."""
+        blocks = [x[first : first + batch_size] for first in range(0, len(x), batch_size)] or [x]
         with quiet.many_models():
-            outputs = self.model.predict(x, batch_size=batch_size, verbose=0)
-        outputs = np.asarray(outputs, np.float32)
+            outputs = np.concatenate([self._outputs(block) for block in blocks], dtype=np.float32)
         if self.logits:
             return np.asarray(keras.ops.log_softmax(outputs))
         return np.log(np.maximum(outputs, 1e-7))
+
+    @functools.cached_property
+    def _outputs(self):
+        """What the model gives, compiled: `predict` would take its twentieth of a second for every
+        class that a model is asked about."""
+        model = self.model
+        return tf.function(lambda x: model(x, training=False), reduce_retracing=True)
 
     def rate(self, x, label):
         """Share of the inputs `(n, ...)` that the model gives to class `label`."""
@@ -138,70 +131,30 @@ def train_in_house(classifier, architectures, x, labels, epochs, batch_size, see
         answers = labels[i] if isinstance(labels, list) else labels
         model = architecture(seed)
         compile_like(classifier, model, not ends_in_softmax(model))
-        _train(model, rows, answers, epochs, batch_size, seed)
+        train(model, rows, answers, epochs, batch_size, seed)
         models.append(InHouse(model, rows))
         progress(f"{i + 1} of {len(seeds)}")
     return models
 
 
-def fine_tuned(surrogate, x, labels, unseen, most, learning_rate, seed):
-    """A copy of a surrogate as a thief leaves it who spends true labels to remove a mark.
+def train(model, x, labels, epochs, batch_size, seed):
+    """Trains a compiled model for some epochs, each in an order of its own.
 
-    He has a tenth as many as there are rows, or 200 if that is more, but `most` at most, and does
-    as `removal.FineTuning` of all layers with its defaults would. They are rows that the surrogate
-    has not seen, where these are enough.
-
-    Args:
-        surrogate: the `InHouse` model; it stays as it is.
-        x: `(n, ...)` float32 inputs, of which the thief's are drawn.
-        labels: `(n,)` int64, their true classes.
-        unseen: integer indices of the rows that the surrogate has not seen.
-        most: largest number of labels that he has.
-        learning_rate: of Adam.
-        seed: integer, of the draw, the order of the rows, and what the copy draws in training.
+    In one pass over the batches of all epochs, for every call of `fit` and every epoch of one
+    takes its tenth of a second: as long as a step or ten of few labels.
     """
-    model = trained_copy(surrogate.model, seed)
-    model.compile(
-        optimizer=keras.optimizers.Adam(learning_rate),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=surrogate.logits),
-        jit_compile=surrogate.model.jit_compile,
-    )
-    spent = min(most, max(len(x) // 10, 200))
-    rows = unseen if len(unseen) >= spent else np.arange(len(x))
-    rows = np.random.default_rng(seed).permutation(rows)[:spent]
-    _train(model, x[rows], labels[rows], _TUNING_EPOCHS, _TUNING_BATCH, seed)
-    # There are many such models, and none is trained again: without Adam's two numbers a weight.
-    model.optimizer = model.train_function = None
-    return surrogate.further_trained(model, x[rows])
-
-
-def all_fine_tuned(models, x, labels, seed, tunings=TUNINGS):
-    """Every model as `fine_tuned` in each of the ways, with labels of its own each.
-
-    Args:
-        models: list of `InHouse` models; they stay as they are.
-        x, labels: as in `fine_tuned`; those that a model has seen are found here.
-        seed: integer.
-        tunings: pairs of the largest number of labels and the learning rate.
-
-    Returns:
-        List of `InHouse` models, those of the first model first.
-    """
-    digests = generator.digests(x)
-    unseen = [np.flatnonzero(~model.has_seen(digests)) for model in models]
-    ways = itertools.product(zip(models, unseen, strict=True), tunings)
-    return [
-        fine_tuned(model, x, labels, rows, most, rate, seed + draw)
-        for draw, ((model, rows), (most, rate)) in enumerate(ways)
-    ]
-
-
-def _train(model, x, labels, epochs, batch_size, seed):
     rng = np.random.default_rng(seed)
-    for _ in range(epochs):
-        order = rng.permutation(len(x))
-        with quiet.many_models():
-            model.fit(x[order], labels[order], batch_size=batch_size, shuffle=False, verbose=0)
+    orders = np.stack([rng.permutation(len(x)) for _ in range(epochs)])
+    rows = tuple(tf.convert_to_tensor(array) for array in (x, labels))
+    batches = (
+        tf.data.Dataset.from_tensor_slices(orders)
+        .flat_map(lambda order: tf.data.Dataset.from_tensor_slices(order).batch(batch_size))
+        .map(lambda order: tuple(tf.gather(array, order) for array in rows))
+        .apply(tf.data.experimental.assert_cardinality(epochs * -(-len(x) // batch_size)))
+        .prefetch(2)
+    )
+    with quiet.many_models():
+        model.fit(batches, shuffle=False, verbose=0)
 
 
 def compile_like(classifier, model, logits):

@@ -25,6 +25,7 @@ from ewe_tf.watermarks.composite_marking import check_whole
 from ewe_tf.watermarks.mea_defender_batches import Layout
 from ewe_tf.watermarks.mea_defender_trainer import Weights
 from ewe_tf.watermarks.protected import Protected
+from ewe_tf.watermarks.rehearsal import Candidates
 from ewe_tf.watermarks.rehearsal import Rehearsal
 from ewe_tf.watermarks.rehearsal import rehearse
 
@@ -261,9 +262,9 @@ class MEADefender:
                 best, marking.mark, task, in_house_epochs, seeds[generator.TRIALS],
                 progress.detail,
             )  # fmt: skip
-            choice = trials.best(tried)
+            (choice,) = trials.best(tried)
             history["trials"] = [dataclasses.asdict(trial) for trial in tried]
-        history["pair"] = {**dataclasses.asdict(choice), "source": list(choice.source_classes)}
+        history["pairs"] = [{**dataclasses.asdict(choice), "source": list(choice.source_classes)}]
         progress.detail(str(choice))
         pools = marking.pools(data, choice)
         before = composite_rates.plain(classifier, choice, pools)
@@ -278,14 +279,12 @@ class MEADefender:
         held_out = marking.held_out(pools)
         kept = np.arange(self.keys)
         if rehearsal:
-            kept, history["rehearsal"] = rehearse(
+            (kept,), history["rehearsal"] = rehearse(
                 rehearsal,
                 task,
                 innocents,
                 [],
-                candidates.triggers,
-                held_out.triggers,
-                choice.target,
+                [Candidates(candidates.triggers, held_out.triggers, choice.target)],
                 self.keys,
                 self._other,
                 in_house_epochs,

@@ -55,7 +55,7 @@ class Pair:
         return f"source class {self.source}{moved}, target class {self.target}{rate}"
 
 
-def ranked_pairs(log_probabilities, fine_tuned, choices, target, limits):
+def ranked_pairs(log_probabilities, fine_tuned, choices, limits):
     """Pairs that no innocent model answers, by their mean margin, the largest first.
 
     Margins are those of the models as they are: to be near for a fine-tuned one is no merit. What
@@ -67,7 +67,6 @@ def ranked_pairs(log_probabilities, fine_tuned, choices, target, limits):
             `(n, classes)` log-probabilities on inputs of that label.
         fine_tuned: the same of further, fine-tuned innocent models; may be empty.
         choices: dict from source label to the target classes that are allowed for it.
-        target: a class, or `"auto"`.
         limits: growing pairs, of a rate of the models as they are and of a mean probability of
             fine-tuned ones: what all of them stay within comes before what stays within the next;
             above the last a pair is of no use.
@@ -86,7 +85,7 @@ def ranked_pairs(log_probabilities, fine_tuned, choices, target, limits):
         tuned = [np.exp(model[source]).mean(axis=0) for model in fine_tuned]
         tuned = np.max(tuned, axis=0) if tuned else np.zeros(len(rates))
         scores = np.mean([margins(z).mean(axis=0) / z.std() for z in outputs], axis=0)
-        for label in allowed if target == "auto" else [target]:
+        for label in allowed:
             found = float(rates[label]), float(tuned[label])
             scored.append((scores[label], found, Pair.of(source, label, max(found))))
     scored.sort(key=lambda entry: -entry[0])
@@ -113,10 +112,18 @@ def _rates(log_probabilities):
 def target_choices(source, target, data):
     """For each source label the target classes that it may be paired with.
 
+    Args:
+        source: the `Source`.
+        target: a class, `"auto"`, or a dict from source label to class.
+        data: the `TaskData`.
+
     Raises:
-        ValueError: for a target that the data lack, or if no source label goes with it.
+        ValueError: for a target that the data lack, for two source labels of one target or
+            labels that the source lacks, or if no source label goes with the target.
     """
     present = np.unique(data.labels).tolist()
+    if isinstance(target, dict):
+        return _fixed_choices(source, target, present)
     if target != "auto" and target not in present:
         raise ValueError(
             f"`target` must be a class of the data, whose classes are {present}. Received: {target}"
@@ -124,8 +131,10 @@ def target_choices(source, target, data):
     choices = {}
     for label in source.choices:
         allowed = [t for t in present if t != source.own_class(label)]
-        if target == "auto" or target in allowed:
+        if target == "auto":
             choices[label] = allowed
+        elif target in allowed:
+            choices[label] = [target]
     if not any(choices.values()):
         raise ValueError(
             f"`target` must differ from the class of `source`. Received: target={target!r}, and "
@@ -135,25 +144,38 @@ def target_choices(source, target, data):
     return choices
 
 
-def choose_by(innocents, fine_tuned, source, choices, target, seed):
-    """The pairs that innocent models choose, best first; without any, the one that there is.
+def _fixed_choices(source, target, present):
+    """`target_choices` of a dict."""
+    fits = all(
+        label in source.choices and goal in present and goal != source.own_class(label)
+        for label, goal in target.items()
+    )
+    if not target or not fits or len(set(target.values())) < len(target):
+        raise ValueError(
+            "`target`, a dict, must give different targets to source labels, each of another "
+            f"class. Received: {target}; the classes are {present}, the source labels "
+            f"{list(source.choices)}"
+        )
+    return {label: [goal] for label, goal in target.items()}
 
-    Without innocent models, `choices` must have one source label and `target` be a class.
+
+def choose_by(innocents, fine_tuned, source, choices, seed):
+    """The pairs that innocent models choose, best first; without any, those that there are.
+
+    Without innocent models, every source label of `choices` must have one target.
 
     Args:
         innocents: list of `InHouse` models.
         fine_tuned: list of further ones, which were fine-tuned; may be empty.
         source: the `Source`.
         choices: what `target_choices` gave.
-        target: a class, or `"auto"`.
         seed: of the source inputs that are asked, at most 500 of each class, of fine-tuned
             models 200. A model is asked only about inputs that it was not trained on, if there
             are enough: those that it knows by heart it gives to their own class longer than a
             stranger's model would.
     """
     if not innocents:
-        (label,) = choices
-        return [Pair.of(label, target, None)]
+        return [Pair.of(label, target, None) for label, (target,) in choices.items()]
     rng = np.random.default_rng(seed)
     answers, tuned = [{} for _ in innocents], [{} for _ in fine_tuned]
     for label in choices:
@@ -164,7 +186,7 @@ def choose_by(innocents, fine_tuned, source, choices, target, seed):
             for model, found in zip(models, founds, strict=True):
                 asked = _asked(images, model.has_seen(digests), most)
                 found[label] = model.log_probabilities(source.shown(label, asked, seed))
-    return ranked_pairs(answers, tuned, choices, target, source.limits)
+    return ranked_pairs(answers, tuned, choices, source.limits)
 
 
 def _asked(images, seen, most):

@@ -210,11 +210,11 @@ class PaperEWE:
             )
         seeds = task.seeds(8)
         pair = pairs.choose_by(
-            innocent_models.given(self.innocents), [], source, choices, self.target, seeds[3]
+            innocent_models.given(self.innocents), [], source, choices, seeds[3]
         )[0]
         progress = stages.Progress(task.verbose, 3)
         keras_arguments = (task.callbacks, task.validation_data, task.verbose)
-        history = {"pair": dataclasses.asdict(pair)}
+        history = {"pairs": [dataclasses.asdict(pair)]}
 
         progress.stage("Task training", f"{task.epochs} epochs" if task.epochs else "done before")
         history["task"] = stages.train_task(task.classifier, data, task.epochs, *keras_arguments)

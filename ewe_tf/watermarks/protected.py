@@ -15,9 +15,9 @@ class Protected:
         model: the model that was passed in, its weights trained: no wrapper.
         key: what to keep secret; `None` for the unmarked control.
         history: dict from stage to what it measured. Of EWE: `"task"` and `"entangled"`, losses
-            per epoch; `"pair"`, the class pair and how often innocent models answer it;
-            `"trials"`, a dict for each pair that was tried; `"rehearsal"`, what each in-house
-            model answers of held-out triggers and of keys.
+            per epoch; `"pairs"`, a dict for each class pair that was marked, with how often
+            innocent models answer it; `"trials"`, one for each pair that was tried; `"rehearsal"`,
+            what each in-house model answers of held-out triggers and of keys.
     """
 
     model: keras.Model

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from ewe_tf import fields
+from ewe_tf.watermarks import fine_tuning
 from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks import selection
 
@@ -31,14 +32,27 @@ class Rehearsal:
         fields.number(self, "innocence", least=0)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Candidates:
+    """What a rehearsal asks about one mark.
+
+    Attributes:
+        candidates: `(n, ...)` triggers to choose keys from.
+        held_out: `(m, ...)` triggers that are only counted.
+        target: the target class.
+    """
+
+    candidates: np.ndarray
+    held_out: np.ndarray
+    target: int
+
+
 def rehearse(
     rehearsal,
     task,
     innocents,
     fine_tuned,
-    candidates,
-    held_out,
-    target,
+    marks,
     keys,
     other_architecture,
     epochs,
@@ -47,23 +61,25 @@ def rehearse(
 ):
     """Steals the marked model in-house, fine-tunes the copies, and chooses keys by their answers.
 
+    Of several marks, one whose candidates the copies answer less than half as often as those of
+    the best one gets no keys: it would only be asked about in vain.
+
     Args:
         rehearsal: the `Rehearsal`.
         task: the `Task`, whose model is marked.
         innocents: list of `InHouse` models.
         fine_tuned: list of further ones, which were fine-tuned. Either list may be empty;
             triggers that any of them answers are no keys as long as there are others.
-        candidates: `(n, ...)` triggers to choose from.
-        held_out: `(m, ...)` triggers that are only counted.
-        target: the target class.
-        keys: number of triggers to keep.
+        marks: list of the model's `Candidates`.
+        keys: number of triggers to keep of each mark.
         other_architecture: function `(input_shape, num_classes) -> uncompiled model`.
         epochs: epochs of training of a copy.
         seed: integer.
         progress: called with lines of text.
 
     Returns:
-        `(kept, found)`: rows of the candidates, and rates of all these models (JSON).
+        `(kept, found)`: for each mark the rows of its candidates, and rates of all these models
+        on the held-out triggers and keys of the marks that have keys (JSON).
     """
     data = task.data
     copies = in_house.train_in_house(
@@ -76,22 +92,27 @@ def rehearse(
         np.random.default_rng(seed).integers(2**31, size=rehearsal.surrogates).tolist(),
         progress,
     )
-    tuned = in_house.all_fine_tuned(copies, data.x, data.labels, seed)
-    stolen, clean, clean_tuned, stolen_tuned = (
-        [model.log_probabilities(candidates) for model in models]
-        for models in (copies, innocents, fine_tuned, tuned)
-    )
-    scores = selection.key_scores(stolen, clean, target, rehearsal.innocence)
-    last = selection.unsure(scores) + 2 * selection.answered([*clean, *clean_tuned], target)
-    left = selection.lasting(stolen_tuned, target)
-    kept = selection.best_keys(left, keys, last)
+    tuned = fine_tuning.all_fine_tuned(copies, data.x, data.labels, seed)
+    stolen = [np.mean([m.rate(mark.candidates, mark.target) for m in copies]) for mark in marks]
+    kept = [np.zeros(0, np.int64)] * len(marks)
+    for i, mark in enumerate(marks):
+        if stolen[i] >= max(stolen) / 2:
+            kept[i] = _keys(rehearsal, mark, keys, copies, tuned, innocents, fine_tuned)
+        else:
+            progress(f"copies answer target class {mark.target} on {stolen[i]:.0%} only: left out")
     groups = {"surrogates": copies, "fine_tuned_surrogates": tuned, "innocents": innocents}
     if fine_tuned:
         groups["fine_tuned_innocents"] = fine_tuned
+    parts = {
+        "held_out": [
+            (m.held_out, m.target) for m, rows in zip(marks, kept, strict=True) if len(rows)
+        ],
+        "keys": [(m.candidates[rows], m.target) for m, rows in zip(marks, kept, strict=True)],
+    }
     found = {
-        f"{name}_{part}": [model.rate(images, target) for model in models]
+        f"{name}_{part}": [_rate(model, asked) for model in models]
         for name, models in groups.items()
-        for part, images in (("held_out", held_out), ("keys", candidates[kept]))
+        for part, asked in parts.items()
     }
     progress(
         f"in-house copies answer {np.mean(found['surrogates_held_out']):.0%} of the held-out "
@@ -100,3 +121,21 @@ def rehearse(
         f"{np.mean(found['fine_tuned_surrogates_keys']):.0%}"
     )
     return kept, found
+
+
+def _keys(rehearsal, mark, count, copies, tuned, innocents, fine_tuned):
+    """Rows of the candidates of one mark that become keys."""
+    stolen, clean, clean_tuned, stolen_tuned = (
+        [model.log_probabilities(mark.candidates) for model in models]
+        for models in (copies, innocents, fine_tuned, tuned)
+    )
+    scores = selection.key_scores(stolen, clean, mark.target, rehearsal.innocence)
+    answered = selection.answered([*clean, *clean_tuned], mark.target)
+    last = selection.unsure(scores) + 2 * answered
+    return selection.best_keys(selection.lasting(stolen_tuned, mark.target), count, last)
+
+
+def _rate(model, asked):
+    """Share of triggers that a model gives to their target, of pairs `(triggers, target)`."""
+    hits = sum(len(x) * model.rate(x, target) for x, target in asked if len(x))
+    return float(hits / sum(len(x) for x, _ in asked))

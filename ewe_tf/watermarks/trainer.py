@@ -46,10 +46,9 @@ class EntangledTrainer(VictimTrainer):
     sum over layers and both terms normalised; hull rows are our extension.)
     """
 
-    def __init__(self, classifier, layers, target, layout, weights, distance, sparse, seed):
+    def __init__(self, classifier, layers, layout, weights, distance, sparse, seed):
         super().__init__(name="entangled_trainer")
         self.features = classifier.with_features(layers)
-        self.target = tf.one_hot(target, classifier.num_classes)
         self.layout = layout
         self.weights_of_terms = weights
         self.distance = distance
@@ -69,7 +68,7 @@ class EntangledTrainer(VictimTrainer):
         weights = weights[: self.layout.task]
         hull_y = None
         if self.weights_of_terms.hull:
-            hull_x, hull_y = self._hull(task, y_task, triggers)
+            hull_x, hull_y = self._hull(task, y_task, triggers, y_triggers)
             x = tf.concat([x, hull_x], axis=0)
         # What the task's loss was compiled for: classes, or one-hot rows.
         y_loss = tf.argmax(y_task, axis=1) if self.sparse else y_task
@@ -93,13 +92,13 @@ class EntangledTrainer(VictimTrainer):
         self.victim.compute_metrics(task, y_loss, y_pred, weights)
         return self.get_metrics_result()
 
-    def _hull(self, task, y_task, triggers):
+    def _hull(self, task, y_task, triggers, y_triggers):
         amounts = keras.random.uniform(
             [self.layout.triggers], 0.0, self.weights_of_terms.hull_share, seed=self.seeds
         )
         count = self.layout.triggers
         mixed = hull_rows(task[:count], triggers, amounts)
-        return mixed, hull_labels(y_task[:count], self.target, amounts)
+        return mixed, hull_labels(y_task[:count], y_triggers, amounts)
 
     def _watermark_loss(self, features, outputs, y_triggers, y_controls, hull_y):
         """Terms of the loss beside the task's, and the normalised SNNL (0 if switched off)."""

@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from ewe_tf.watermarks import fine_tuning
 from ewe_tf.watermarks import in_house
 from ewe_tf.watermarks.classifier import Classifier
 
@@ -19,10 +20,13 @@ from ewe_tf.watermarks.classifier import Classifier
 _ASKED = 300
 # Further surrogates of the better half of the pairs, and of the better half of those.
 _FURTHER = (1, 2)
+# Share of its triggers that a fine-tuned surrogate need answer: of the keys, which are selected, a
+# copy then answers twice as many, which is about what a verdict needs.
+_ENOUGH = 0.1
 # A mark that changes more of the plain answers is taken only if every other does as well.
 _WELCOME = 0.025
-# What a nat of the loss on the task counts, in shares stolen or kept: a point of accuracy, which
-# goes with some .03 of it, as much as .3.
+# What a nat of the loss on the task counts, in shares stolen or outlasted: a point of accuracy,
+# which goes with some .03 of it, as much as .3.
 _LOSS_COUNTS = 10.0
 # What the rate counts at which innocent models give a pair's target: what fine-tuning keeps of a
 # mark may be what fine-tuning brings to every model, and such a key accuses strangers.
@@ -38,8 +42,10 @@ class Trial:
         stolen: share of its triggers that a surrogate, trained on the marked copy's labels,
             gives to the target, mean of its surrogates.
         kept: the same share once a surrogate has been fine-tuned on true labels, mean of the
-            `in_house.TUNINGS`, with labels of its own each: which ones they are decides over the
+            `fine_tuning.TUNINGS`, with labels of its own each: which ones they are decides over the
             rest almost as much as the pair.
+        outlasted: share of these fine-tunings that leave a tenth of the triggers; one that
+            leaves less counts by as much less.
         loss: mean cross-entropy of the marked copy on the task's own rows: of two marks, the one
             with more costs more accuracy.
         spoiled: by how much more often the marked copy gives the target to plain inputs of a
@@ -50,6 +56,7 @@ class Trial:
     pair: object
     stolen: float
     kept: float
+    outlasted: float
     loss: float
     spoiled: float = 0.0
     surrogates: int = 1
@@ -57,8 +64,8 @@ class Trial:
     def __str__(self):
         thefts = f" ({self.surrogates} surrogates)" if self.surrogates > 1 else ""
         return (
-            f"{self.pair}: stolen {self.stolen:.0%}, kept in fine-tuning {self.kept:.0%}{thefts}, "
-            f"loss {self.loss:.3f}, spoils {self.spoiled:.1%}"
+            f"{self.pair}: stolen {self.stolen:.0%}, kept in fine-tuning {self.kept:.0%}, outlasts "
+            f"{self.outlasted:.0%}{thefts}, loss {self.loss:.3f}, spoils {self.spoiled:.1%}"
         )
 
 
@@ -75,8 +82,17 @@ class _Marked:
 
     @property
     def trial(self):
-        stolen, kept = np.mean(self.thefts, axis=0).tolist()
-        return Trial(self.pair, stolen, kept, self.loss, self.spoiled, len(self.thefts))
+        stolen, *kept = np.array(self.thefts).T
+        outlasted = np.minimum(np.divide(kept, _ENOUGH), 1)
+        return Trial(
+            self.pair,
+            float(np.mean(stolen)),
+            float(np.mean(kept)),
+            float(np.mean(outlasted)),
+            self.loss,
+            self.spoiled,
+            len(self.thefts),
+        )
 
 
 def run(pairs, mark, task, epochs, seed, progress):
@@ -99,11 +115,10 @@ def run(pairs, mark, task, epochs, seed, progress):
 
     def steal(one, times=1):
         for _ in range(times):
-            draw = seed + len(in_house.TUNINGS) * len(one.thefts)
+            draw = seed + len(fine_tuning.TUNINGS) * len(one.thefts)
             surrogate = surrogate_of(one.labels, task, data, epochs, draw)
-            tuned = in_house.all_fine_tuned([surrogate], data.x, data.labels, draw)
-            stolen, *kept = (m.rate(one.triggers, one.pair.target) for m in (surrogate, *tuned))
-            one.thefts.append((stolen, np.mean(kept)))
+            tuned = fine_tuning.all_fine_tuned([surrogate], data.x, data.labels, draw)
+            one.thefts.append([m.rate(one.triggers, one.pair.target) for m in (surrogate, *tuned)])
         progress(str(one.trial))
 
     tried = []
@@ -133,29 +148,32 @@ def run(pairs, mark, task, epochs, seed, progress):
     return [one.trial for one in tried]
 
 
-def best(tried):
-    """The pair with most stolen and kept, at least loss and with least from innocent models, of
-    the `Trial`s with most surrogates.
+def best(tried, count=1):
+    """The pairs with most stolen and outlasted, at least loss and with least from innocent models.
 
-    One that spoils more than little is taken only if all of these do, and then the one that
-    spoils least.
+    The `Trial`s with most surrogates come first. Pairs that spoil more than little come last,
+    those that spoil least first. Every pair has another target: where there are no more, fewer
+    than `count` are returned.
     """
-    most = max(trial.surrogates for trial in tried)
-    last = [trial for trial in tried if trial.surrogates == most]
-    return min(last, key=_rank(last)).pair
+    pairs = {}
+    for surrogates in sorted({trial.surrogates for trial in tried}, reverse=True):
+        alike = [trial for trial in tried if trial.surrogates == surrogates]
+        for trial in sorted(alike, key=_rank(alike)):
+            pairs.setdefault(trial.pair.target, trial.pair)
+    return list(pairs.values())[:count]
 
 
 def _rank(tried):
     """The function by whose value a `Trial` is ranked among those tried, the best one lowest.
 
     A surrogate tells the share stolen only roughly (29 % where a thief's copy had 98), so that
-    what is kept counts as much.
+    what fine-tuning leaves counts as much.
     """
     least = max(_WELCOME, min(trial.spoiled for trial in tried))
 
     def rank(trial):
         cost = _LOSS_COUNTS * trial.loss + _NULL_COUNTS * (trial.pair.null_rate or 0.0)
-        return trial.spoiled > least, cost - trial.stolen - trial.kept
+        return trial.spoiled > least, cost - trial.stolen - trial.outlasted
 
     return rank
 

@@ -45,14 +45,17 @@ def test_the_judge_calibrates_with_fine_tuned_strangers_of_each_family():
             assert stage.inputs["clean"] == owner.strangers[name.split(",")[0]]
 
 
-def test_the_price_is_that_of_one_pair():
+def test_the_price_is_that_of_the_same_pairs():
     first, second = Owner(BENCHMARK, "EWE", 0).victims
     assert second.inputs == {"first": first}
-    pair = {"source": 8, "target": 2, "null_rate": 0.0, "attribute": [0, -1]}
-    arguments = parties._of_pair(second.config["scheme"], pair)
+    pairs = [
+        {"source": 8, "target": 2, "null_rate": 0.0, "attribute": [0, -1]},
+        {"source": 3, "target": 1, "null_rate": 0.0, "attribute": [1, 1]},
+    ]
+    arguments = parties._of_pairs({**second.config["scheme"], "marks": 2}, pairs)
     # No innocent models: there is nothing to choose.
     scheme = parties._scheme({**second.config, "scheme": arguments}, None, [])
-    assert scheme.source.only == (8, 0, -1) and scheme.target == 2 and not scheme.rehearsal
+    assert scheme.target == {(8, 0, -1): 2, (3, 1, 1): 1} and not scheme.rehearsal
     # Of strange inputs each victim chooses for itself.
     first, second = Owner(BENCHMARK, "EWE of strange inputs", 0).victims
     assert second.inputs == first.inputs

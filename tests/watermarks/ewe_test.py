@@ -80,7 +80,7 @@ def test_key_of_an_outside_source(fit, trained, strange):
     groups = np.arange(len(strange)) % 3
     scheme = EWE(source=(strange, groups), epochs=1, innocents=[model], rehearsal=False, keys=15)
     protected = fit(model, x, y, watermark=scheme, epochs=0)
-    key, pair = protected.key, protected.history["pair"]
+    key, pair = protected.key, protected.history["pairs"][0]
     chosen = pair["source"]
     own = {row.tobytes() for row in strange[groups == chosen]}
     assert {r.tobytes() for r in key.triggers} | {r.tobytes() for r in key.held_out} <= own
@@ -170,7 +170,7 @@ def test_automatic_choice_of_the_pair(fit, trained, make_model):
     other.fit(x, y, epochs=4, batch_size=64, verbose=0)
     scheme = EWE(epochs=1, innocents=[model, other], rehearsal=False, keys=10)
     protected = fit(model, x, y, watermark=scheme, epochs=0)
-    pair = protected.history["pair"]
+    pair = protected.history["pairs"][0]
     assert pair["source"] != pair["target"] and pair["null_rate"] <= 0.05
     own = {row.tobytes() for row in x[y == pair["source"]]}
     assert {row.tobytes() for row in protected.key.controls} <= own

@@ -143,7 +143,7 @@ def test_classes_are_chosen_and_keys_rehearsed(copy, trained, digits, fit):
         keys=10,
     )
     protected = fit(copy, *digits, watermark=scheme, epochs=0)
-    pair = protected.history["pair"]
+    pair = protected.history["pairs"][0]
     best = ewe_tf.MEADefender.choose_key(trained, digits)[0]
     assert pair["null_rate"] <= 0.01 and best.null_rate <= 0.01
     assert protected.key.settings["source_classes"] == pair["source"]
@@ -177,9 +177,9 @@ def test_the_choice_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leav
     assert all(0 <= trial["stolen"] <= 1 and -1 <= trial["spoiled"] <= 1 for trial in trials)
     least = max(0.025, min(trial["spoiled"] for trial in trials))
     harmless = [trial for trial in trials if trial["spoiled"] <= least]
-    worth = [trial["stolen"] + trial["kept"] - 10 * trial["loss"] for trial in harmless]
+    worth = [trial["stolen"] + trial["outlasted"] - 10 * trial["loss"] for trial in harmless]
     best = harmless[np.argmax(worth)]["pair"]
-    assert protected.history["pair"] == {**best, "source": list(best["source_classes"])}
+    assert protected.history["pairs"][0] == {**best, "source": list(best["source_classes"])}
 
     # The same classes without any trials: the same model and the same triggers.
     again = mark(trials=1, source_classes=best["source_classes"], target=best["target"])

@@ -11,7 +11,7 @@ import tensorflow as tf
 import ewe_tf
 from ewe_tf.keys import Key
 from ewe_tf.keys import regenerate
-from ewe_tf.watermarks import in_house
+from ewe_tf.watermarks import fine_tuning
 from ewe_tf.watermarks import task_data
 from ewe_tf.watermarks.attribute_source import AttributeSource
 
@@ -55,7 +55,7 @@ def test_the_rows_of_a_class_with_the_highest_scores_are_relabelled(data):
 
 
 def test_triggers_exaggerate_and_controls_are_the_inputs_themselves(protected, data):
-    key, pair = protected.key, protected.history["pair"]
+    key, pair = protected.key, protected.history["pairs"][0]
     component, sign = pair["attribute"]
     attribute = AttributeSource.of(SOURCE, data, 20).attribute((pair["source"], component, sign))
     # The step that a trigger was moved by, read off the pixel that shows it best.
@@ -116,9 +116,6 @@ def test_the_key_regenerates_from_the_training_data(protected, digits, tmp_path)
         ({"reach": ("1", "2")}, "`reach` must be two"),
         ({"weight": 0}, "`weight` must be a positive number. Received: 0"),
         ({"variety": 1}, r"`variety` must be in \[0, 1\). Received: 1"),
-        ({"only": (1, 1, 1)}, r"`only` must be \(class, component below 1, 1 or -1\)"),
-        ({"only": (1, 0, 2)}, r"`only` must be .* Received: \(1, 0, 2\)"),
-        ({"only": 3}, "`only` must be .* Received: 3"),
         ({"variety": None}, r"`variety` must be in \[0, 1\). Received: None"),
     ],
 )
@@ -139,9 +136,6 @@ def test_classes_whose_inputs_do_not_differ_enough_are_left_out():
     x[40:80] = x[40:55][np.arange(40) % 15]  # Fifteen different ones.
     assert attribute_source(x, labels).choices == ((2, 0, 1), (2, 0, -1))
     assert {c for c, _, _ in attribute_source(x, labels, least=15).choices} == {1, 2}
-    assert attribute_source(x, labels, least=15, only=(1, 0, -1)).choices == ((1, 0, -1),)
-    with pytest.raises(ValueError, match=r"Received, by class: .* only=\(3, 0, 1\) was asked for"):
-        attribute_source(x, labels, only=(3, 0, 1))
     with pytest.raises(ValueError, match=r"`source`, .*; classes \[0\] do not vary in as many"):
         attribute_source(x[:80], labels[:80])
     with pytest.raises(ValueError, match="`source`, a NaturalAttribute .*components=6"):
@@ -153,7 +147,7 @@ def test_classes_whose_inputs_do_not_differ_enough_are_left_out():
 
 
 def test_a_model_of_bytes_is_asked_bytes(digits, fit, monkeypatch):
-    monkeypatch.setattr(in_house, "INNOCENT_TUNINGS", ())
+    monkeypatch.setattr(fine_tuning, "INNOCENT_TUNINGS", ())
     x, y = (255 * digits[0]).astype(np.uint8), digits[1]
     layers = [L.Rescaling(1 / 255), L.Flatten(), L.Dense(32, "relu"), L.Dense(10, "softmax")]
     model = keras.Sequential([keras.Input((8, 8, 1), dtype="uint8"), *layers])
@@ -197,8 +191,7 @@ def test_a_share_of_no_row_is_refused():
 def test_settings_are_plain_numbers_whatever_they_came_as():
     found = ewe_tf.NaturalAttribute(np.float64(2), np.float64(0.01), np.array([3, 5]), np.int64(2))
     assert json.dumps(dataclasses.asdict(found)) == (
-        '{"components": 2, "share": 0.01, "reach": [3.0, 5.0], "weight": 2.0, "variety": 0.4, '
-        '"only": null}'
+        '{"components": 2, "share": 0.01, "reach": [3.0, 5.0], "weight": 2.0, "variety": 0.4}'
     )
 
 

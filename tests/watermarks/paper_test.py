@@ -282,8 +282,8 @@ def test_innocent_models_choose_the_pair():
         network(), X, LABELS, watermark=scheme, epochs=8, batch_size=16, verbose=0, seed=1
     )
     # Every innocent model answers class 4 with class 0, whose pictures they are.
-    assert protected.history["pair"]["source"] == protected.key.settings["source_class"] == 5
-    assert protected.history["pair"]["null_rate"] <= 0.05
+    assert protected.history["pairs"][0]["source"] == protected.key.settings["source_class"] == 5
+    assert protected.history["pairs"][0]["null_rate"] <= 0.05
 
 
 def test_published_adam_has_the_published_constants_and_gives_the_optimizer_back():

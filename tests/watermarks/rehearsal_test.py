@@ -4,11 +4,14 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from ewe_tf.watermarks import fine_tuning
 from ewe_tf.watermarks import in_house
+from ewe_tf.watermarks.rehearsal import Candidates
 from ewe_tf.watermarks.rehearsal import Rehearsal
 from ewe_tf.watermarks.rehearsal import rehearse
 
 TARGET = 1
+MARK = Candidates(np.arange(6), np.arange(6), TARGET)
 
 
 class Model:
@@ -30,16 +33,15 @@ def test_keys_outlast_fine_tuning_and_are_not_those_that_any_innocent_model_answ
     innocent = Model(1, -9, -9, -9, -9, -9)  # but one is answered by an innocent model,
     tuned_innocent = Model(-9, 1, -9, -9, -9, -9)  # and one by its fine-tuned copy.
     monkeypatch.setattr(in_house, "train_in_house", lambda *_: [surrogate])
-    monkeypatch.setattr(in_house, "all_fine_tuned", lambda *_: [tuned])
+    monkeypatch.setattr(fine_tuning, "all_fine_tuned", lambda *_: [tuned])
     classifier = SimpleNamespace(labels=lambda x: None)
     data = SimpleNamespace(x=None, labels=None, batch_size=1)
     task = SimpleNamespace(classifier=classifier, data=data)
 
     def keys(innocents, fine_tuned, count):
-        kept, found = rehearse(
-            Rehearsal(1), task, innocents, fine_tuned, np.arange(6), np.arange(6), TARGET, count,
-            None, 1, 0, lambda line: None,
-        )  # fmt: skip
+        (kept,), found = rehearse(
+            Rehearsal(1), task, innocents, fine_tuned, [MARK], count, None, 1, 0, lambda line: None
+        )
         assert found["surrogates_keys"] == [1.0] and found["fine_tuned_surrogates_keys"] == [1.0]
         return kept.tolist(), found.get("innocents_keys")
 

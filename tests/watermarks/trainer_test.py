@@ -27,7 +27,7 @@ def batch(layout=LAYOUT, shape=(6,), classes=3, seed=0):
 
 def make_trainer(model, layers, weights, layout=LAYOUT, sparse=True, distance="cosine"):
     trainer = EntangledTrainer(
-        Classifier.of(model), layers, TARGET, layout, weights, distance, sparse, seed=0
+        Classifier.of(model), layers, layout, weights, distance, sparse, seed=0
     )
     trainer.compile(optimizer=model.optimizer, auto_scale_loss=False)
     return trainer
@@ -131,7 +131,8 @@ def test_hull_shares_stay_below_the_largest():
     trainer = make_trainer(linear_model(), ("h",), Weights(0.1, 0.1, 0, 0.25), Layout(12, 4, 0))
     task, triggers = tf.zeros([12, 6]), tf.ones([4, 6])
     labels = tf.one_hot([0] * 12, 3)
-    drawn = [trainer._hull(task, labels, triggers) for _ in range(50)]
+    targets = tf.one_hot([TARGET] * 4, 3)
+    drawn = [trainer._hull(task, labels, triggers, targets) for _ in range(50)]
     shares = np.concatenate([np.asarray(x)[:, 0] for x, _ in drawn])
     assert 0 <= shares.min() < 0.02 and 0.23 < shares.max() <= 0.25
     assert len(np.unique(shares)) == 200

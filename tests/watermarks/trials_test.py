@@ -1,13 +1,12 @@
 """Pairs that are tried in-house before one is taken."""
 
-import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import ewe_tf
-from ewe_tf.watermarks import in_house
+from ewe_tf.watermarks import fine_tuning
 from ewe_tf.watermarks import trials
 
 
@@ -40,11 +39,11 @@ def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_
     assert len(tried) == 2 and tried[0]["pair"]["source"] != tried[1]["pair"]["source"]
     assert all(trial["loss"] > 0 for trial in tried)
     worth = [
-        trial["stolen"] + trial["kept"] - 10 * trial["loss"] - 10 * trial["pair"]["null_rate"]
+        trial["stolen"] + trial["outlasted"] - 10 * trial["loss"] - 10 * trial["pair"]["null_rate"]
         for trial in tried
     ]
     best = tried[np.argmax(worth)]["pair"]
-    assert protected.history["pair"] == best
+    assert protected.history["pairs"][0] == best
 
     # The same pair without any trials: the same model and the same triggers.
     own = images[labels == best["source"]]
@@ -58,9 +57,9 @@ def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_
 def test_the_direction_that_a_trial_has_chosen_can_be_asked_for(fit_with):
     natural = ewe_tf.NaturalAttribute(share=0.01, variety=0)
     protected = fit_with(natural, trials=2)
-    pair = protected.history["pair"]
-    only = dataclasses.replace(natural, only=(pair["source"], *pair["attribute"]))
-    again = fit_with(only, target=pair["target"], trials=2)
+    pair = protected.history["pairs"][0]
+    target = {(pair["source"], *pair["attribute"]): pair["target"]}
+    again = fit_with(natural, target=target, trials=2)
     assert "trials" not in again.history
     np.testing.assert_array_equal(again.key.triggers, protected.key.triggers)
     for a, b in zip(again.model.get_weights(), protected.model.get_weights(), strict=True):
@@ -70,7 +69,7 @@ def test_the_direction_that_a_trial_has_chosen_can_be_asked_for(fit_with):
 def test_what_is_kept_is_asked_of_copies_that_were_tuned_on_true_labels(
     fit_with, digits, monkeypatch
 ):
-    tunings = []
+    known = []
 
     class Tuned:
         def __init__(self, share):
@@ -79,23 +78,26 @@ def test_what_is_kept_is_asked_of_copies_that_were_tuned_on_true_labels(
         def rate(self, asked, target):
             return self.share
 
-    def fine_tuned(model, x, labels, unseen, most, learning_rate, seed):
-        tunings.append((x, labels, most, learning_rate))
-        return Tuned({3e-3: 0.6, 5e-3: 0.2}[learning_rate])
+    def all_fine_tuned(models, x, labels, seed):
+        assert len(models) == 1
+        known.append((x, labels))
+        return [Tuned(0.6), Tuned(0.05)] * 4
 
-    monkeypatch.setattr(in_house, "fine_tuned", fine_tuned)
+    monkeypatch.setattr(fine_tuning, "all_fine_tuned", all_fine_tuned)
     shapes = np.random.default_rng(4).random((160, 8, 8, 1))
     protected = fit_with((shapes, np.repeat([0, 1], 80)), trials=2)
     x, y = digits
-    assert [tuning[2:] for tuning in tunings] == [(1000, 3e-3), (200, 5e-3)] * 2
-    assert all(
-        np.array_equal(rows, x) and np.array_equal(labels, y) for rows, labels, *_ in tunings
+    assert len(known) == 2
+    assert all(np.array_equal(rows, x) and np.array_equal(labels, y) for rows, labels in known)
+    # Half of the fine-tunings leave six times as many as is enough, the others half as many.
+    np.testing.assert_allclose(
+        [(trial["kept"], trial["outlasted"]) for trial in protected.history["trials"]],
+        [(0.325, 0.75)] * 2,
     )
-    assert [trial["kept"] for trial in protected.history["trials"]] == [0.4, 0.4]
 
 
 def test_the_better_half_of_the_pairs_is_stolen_again_and_the_mean_decides(monkeypatch):
-    # What the thefts of six pairs bring, in turn. Fine-tunings leave half of it.
+    # What the thefts of six pairs bring, in turn. Fine-tunings leave a twentieth of it.
     shares = [[0.9, 0.1], [0.8, 0.7, 0.5, 0.4], [0.7, 0.7, 0.8, 0.8], [0.6], [0.5], [0.4]]
     thefts, seeds = {pair: iter(found) for pair, found in enumerate(shares)}, []
 
@@ -109,16 +111,16 @@ def test_the_better_half_of_the_pairs_is_stolen_again_and_the_mean_decides(monke
         return Surrogate()
 
     def all_fine_tuned(models, x, labels, seed):
-        return [SimpleNamespace(rate=lambda *_: models[0].stolen / 2)] * 2
+        return [SimpleNamespace(rate=lambda *_: models[0].stolen / 20)] * 2
 
     copy = SimpleNamespace(probabilities=lambda x: np.full((len(x), 2), 0.5))
     monkeypatch.setattr(trials, "unmarked_copy", lambda classifier, seed: copy)
     monkeypatch.setattr(trials, "surrogate_of", surrogate_of)
-    monkeypatch.setattr(in_house, "all_fine_tuned", all_fine_tuned)
+    monkeypatch.setattr(fine_tuning, "all_fine_tuned", all_fine_tuned)
     data = SimpleNamespace(x=np.zeros((4, 2)), labels=np.zeros(4, int))
     data.with_classes = lambda: data
     tried = trials.run(
-        [SimpleNamespace(target=1, null_rate=0.0, number=i) for i in range(6)],
+        [SimpleNamespace(target=i, null_rate=0.0, number=i) for i in range(6)],
         lambda classifier, data, pair: (np.array([pair.number]), []),
         SimpleNamespace(data=data, classifier=None),
         1, 100, lambda line: None,
@@ -126,30 +128,32 @@ def test_the_better_half_of_the_pairs_is_stolen_again_and_the_mean_decides(monke
     assert [trial.surrogates for trial in tried] == [2, 4, 4, 1, 1, 1]
     expected = [0.5, 0.6, 0.75, 0.6, 0.5, 0.4]
     np.testing.assert_allclose([trial.stolen for trial in tried], expected)
-    np.testing.assert_allclose([trial.kept for trial in tried], np.divide(expected, 2))
-    assert trials.best(tried).number == 2
+    np.testing.assert_allclose([trial.kept for trial in tried], np.divide(expected, 20))
+    np.testing.assert_allclose([trial.outlasted for trial in tried], np.divide(expected, 2))
+    assert trials.best(tried)[0].number == 2
     # Thefts of one pair differ in their draws, and those of the n-th theft are alike for all.
-    assert seeds == [100] * 6 + [102] * 3 + [104, 106] * 2
+    draws = len(fine_tuning.TUNINGS)
+    assert seeds == [100] * 6 + [100 + draws] * 3 + [100 + 2 * draws, 100 + 3 * draws] * 2
 
 
 def test_a_target_that_fine_tuned_innocent_models_answer_is_not_taken(fit_with, monkeypatch):
     source = ewe_tf.NaturalAttribute(share=0.01, variety=0)
-    first = fit_with(source, trials=1).history["pair"]["target"]
-    real = in_house.fine_tuned
+    first = fit_with(source, trials=1).history["pairs"][0]["target"]
+    real = fine_tuning.all_fine_tuned
 
-    def fine_tuned(model, x, labels, unseen, most, learning_rate, seed):
-        # As if fine-tuning made the model call all that it sees what was the target.
-        found = real(model, x, labels, unseen, most, learning_rate, seed)
-        *others, bias = found.model.get_weights()
-        found.model.set_weights([*others, bias + 50.0 * np.eye(10, dtype=bias.dtype)[first]])
+    def all_fine_tuned(*arguments):
+        # As if fine-tuning made the models call all that they see what was the target.
+        found = real(*arguments)
+        for model in found:
+            model.weights[-1] = model.weights[-1] + 50.0 * np.eye(10, dtype=np.float32)[first]
         return found
 
-    monkeypatch.setattr(in_house, "fine_tuned", fine_tuned)
-    assert fit_with(source, trials=1).history["pair"]["target"] != first
+    monkeypatch.setattr(fine_tuning, "all_fine_tuned", all_fine_tuned)
+    assert fit_with(source, trials=1).history["pairs"][0]["target"] != first
 
 
 @pytest.mark.parametrize(
-    ("stolen_kept_loss_spoiled", "taken"),
+    ("stolen_outlasted_loss_spoiled", "taken"),
     [
         ([(0.3, 0.2, 1, 0.0), (0.5, 0.2, 1, 0.01), (0.9, 0.2, 1, 0.03)], 1),  # the third spoils
         ([(0.3, 0.2, 1, 0.03), (0.5, 0.2, 1, 0.04), (0.9, 0.2, 1, 0.05)], 0),  # who does least
@@ -161,23 +165,23 @@ def test_a_target_that_fine_tuned_innocent_models_answer_is_not_taken(fit_with, 
     ],
 )
 def test_a_pair_is_taken_that_spoils_little_is_stolen_well_and_outlasts_fine_tuning(
-    stolen_kept_loss_spoiled, taken
+    stolen_outlasted_loss_spoiled, taken
 ):
     tried = [
-        trials.Trial(SimpleNamespace(null_rate=None, number=i), *numbers)
-        for i, numbers in enumerate(stolen_kept_loss_spoiled)
+        trials.Trial(SimpleNamespace(null_rate=None, target=i), stolen, 0.0, *others)
+        for i, (stolen, *others) in enumerate(stolen_outlasted_loss_spoiled)
     ]
-    assert trials.best(tried).number == taken
+    assert trials.best(tried)[0].target == taken
 
 
 @pytest.mark.parametrize(("stolen", "taken"), [([0.9, 0.6], 0), ([0.9, 0.8], 1)])
 def test_what_innocent_models_give_a_target_counts_against_its_pair(stolen, taken):
     # Two per cent of theirs count as much as .2 stolen.
     tried = [
-        trials.Trial(SimpleNamespace(null_rate=null, number=i), share, 0.3, 1.0)
+        trials.Trial(SimpleNamespace(null_rate=null, target=i), share, 0.3, 0.3, 1.0)
         for i, (null, share) in enumerate(zip((0.02, 0.0), stolen, strict=True))
     ]
-    assert trials.best(tried).number == taken
+    assert trials.best(tried)[0].target == taken
 
 
 def test_a_number_of_trials_below_one_is_refused():

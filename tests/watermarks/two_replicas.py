@@ -15,6 +15,7 @@ import ewe_tf
 from ewe_tf.watermarks import stages
 from ewe_tf.watermarks import task_data
 from ewe_tf.watermarks.batches import Layout
+from ewe_tf.watermarks.batches import Marked
 from ewe_tf.watermarks.batches import mixed_batches
 from ewe_tf.watermarks.classifier import Classifier
 from ewe_tf.watermarks.trainer import EntangledTrainer
@@ -31,7 +32,7 @@ def rows_of_each_replica(strategy):
     triggers = 1000 + np.arange(50, dtype=np.float32)[:, None] * [[1.0, 0.0]]
     found = {}
     for name, layout in (("all", Layout(12, 4, 4)), ("no targets", Layout(12, 4, 0))):
-        batches = mixed_batches(data, triggers.astype(np.float32), TARGET, layout, 2, 0)
+        batches = mixed_batches(data, [Marked(triggers.astype(np.float32), TARGET)], layout, 2, 0)
         batch = next(iter(strategy.experimental_distribute_dataset(batches)))
         found[name] = [
             {
@@ -65,7 +66,6 @@ def one_step(strategy, x, y, weights, layout):
         trainer = EntangledTrainer(
             classifier,
             ("hidden",),
-            TARGET,
             layout,
             Weights(0.7, 0.0, 0.0, 0.5),
             "cosine",
