@@ -23,11 +23,13 @@ class Verdict:
         decision: `"evidence"`, `"no evidence"` or `"could not tell"` (with the reason).
         reason: one sentence: which p-value decided, or why nothing could be told.
         alpha: the level that was asked for.
-        p_value: the deciding p-value: the larger of those of the two hypotheses; where the ranks
-            were tested as well, twice the smaller one of the two tests' larger p-values.
+        p_value: the deciding p-value: the larger of those of the two hypotheses. Of a key of m
+            marks the smallest of twice that of all triggers and 2m times that of each mark; where
+            the ranks were tested as well, twice the smaller one of this and the ranks' larger one.
         p_values: dict from hypothesis to p-value.
         e_value: the smaller of the two hypotheses' e-values (sequential verification; else
-            `None`): evidence that may be multiplied with that of another key's verdict.
+            `None`): evidence that may be multiplied with that of another key's verdict. Of a key
+            of m marks half of that of all triggers and half of the marks' mean.
         hits, asked: expected answers among the triggers asked.
         rate, interval: their share and its 95 % interval (valid at every stopping time where
             the verification was sequential).
@@ -185,6 +187,11 @@ class Verdict:
 
     def _tests(self):
         parts = ", ".join(f"{name} {p:.2g}" for name, p in self.p_values.items())
-        if len(self.p_values) > 2:
-            return f" (twice the smaller of the tests' larger ones: {parts})"
-        return f" (the larger of: {parts})"
+        marks = sum(name.startswith("null rate, ") for name in self.p_values)
+        ranks = "innocent ranks" in self.p_values
+        found = "the larger one"
+        if marks:
+            found = f"twice the larger one of all triggers, or {2 * marks} times that of a mark"
+        if ranks:
+            found = f"twice the smaller of: {found}, and the larger one of the ranks"
+        return f" ({found}: {parts})"

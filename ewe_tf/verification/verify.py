@@ -47,6 +47,10 @@ def verify(
     patched sources), the second hypothesis says only that it is the change that gets the target,
     and innocent models' answers, the null rate, carry the weight.
 
+    Of a key of several marks, half of `alpha` is for all triggers together, and the other half is
+    shared out among the marks, whose triggers are tested by themselves as well: what erases one
+    mark may leave another (`ewe_tf.verification.findings`).
+
     A suspect that is given as an `Oracle` with `answers="probabilities"`, and a key that is
     calibrated with at least three independent models that gave probabilities, add a second test:
     of the target's rank in the answers, against innocent models and against the controls (unless

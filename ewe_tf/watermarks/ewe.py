@@ -359,23 +359,11 @@ class EWE:
 
     def _settings(self, names, marks, rehearsal):
         """The scheme's settings as JSON: as given, and as settled (of several marks, in lists)."""
-        settings = {
-            name: getattr(self, name)
-            for name in (
-                "epochs",
-                "learning_rate",
-                "trigger_weight",
-                "hull_weight",
-                "snnl_weight",
-                "hull_share",
-                "control_weight",
-                "rows",
-                "distance",
-                "keys",
-                "trials",
-                "in_house_epochs",
-            )
-        }
+        given = (
+            "epochs", "learning_rate", "trigger_weight", "hull_weight", "snnl_weight",
+            "hull_share", "control_weight", "rows", "distance", "keys", "trials",
+            "in_house_epochs",
+        )  # fmt: skip
         rule = marks[0].rule
         settled = {
             "source_class": [mark.pair.source for mark in marks],
@@ -386,7 +374,7 @@ class EWE:
         if len(marks) == 1:
             settled = {name: values[0] for name, values in settled.items()}
         return {
-            **settings,
+            **{name: getattr(self, name) for name in given},
             **settled,
             "source": described(self.source),
             "layers": list(names),

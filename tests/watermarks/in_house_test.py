@@ -3,10 +3,7 @@ import numpy as np
 import pytest
 
 from ewe_tf.keys import generator
-from ewe_tf.removal import FineTuning
-from ewe_tf.watermarks import fine_tuning
 from ewe_tf.watermarks.classifier import Classifier
-from ewe_tf.watermarks.fine_tuning import all_fine_tuned
 from ewe_tf.watermarks.in_house import alternating
 from ewe_tf.watermarks.in_house import fresh_copy
 from ewe_tf.watermarks.in_house import train_in_house
@@ -120,32 +117,6 @@ def test_in_house_models_learn_and_leave_the_victim_alone(digits, make_model):
         assert np.mean(np.argmax(z, 1) == y) > 0.8
         assert float(trained.model.optimizer.learning_rate) == pytest.approx(0.005)
     assert all(np.array_equal(v, w) for v, w in zip(before, model.get_weights(), strict=True))
-
-
-@pytest.mark.parametrize("logits", [False, True])
-def test_fine_tuning_on_few_true_labels_unlearns_what_a_copy_was_told(digits, make_model, logits):
-    x, y = digits
-    classifier = Classifier.of(make_model(logits=logits))
-    told = np.where(y == 0, 7, y)
-    (copy,) = train_in_house(
-        classifier, alternating(classifier, None, 1), x, told, 6, 32, [1], lambda line: None
-    )
-    before, zeros = copy.model.get_weights(), x[y == 0]
-    assert copy.rate(zeros, 7) > 0.9
-    # Labels of more rows than a thief would spend change nothing.
-    spent = np.random.default_rng(3).permutation(len(x))[:200]
-    known = np.full(len(x), 7)
-    known[spent] = y[spent]
-    (tuned,) = all_fine_tuned([copy], x, known, 3, [(1000, 3e-3)])
-    assert tuned.rate(zeros, 7) < 0.1 and tuned.rate(x[y == 7], 7) > 0.9
-    assert all(np.array_equal(v, w) for v, w in zip(before, copy.model.get_weights(), strict=True))
-    (few,) = all_fine_tuned([copy], x[:50], y[:50], 3, [(1000, 1e-9)])
-    assert few.rate(zeros, 7) == copy.rate(zeros, 7)
-
-
-def test_in_house_fine_tuning_is_as_hard_as_the_attack():
-    attack = FineTuning()
-    assert (attack.epochs, attack.batch_size) == (fine_tuning._EPOCHS, fine_tuning._BATCH)
 
 
 @pytest.mark.parametrize("arguments", [{"surrogates": 0}, {"surrogates": 1.5}, {"innocence": -1}])
