@@ -254,10 +254,12 @@ def verdict(config, inputs, folder):
 def pictures(config, inputs, folder):
     """What a person wants to see of a key: triggers with their sources, features of the groups.
 
+    Of several marks, those of the first one.
+
     Where triggers are source images as they are, their controls stand in the sources' place.
     """
     part = material.part(config, "victim")
-    key = Key.load(inputs["victim"].folder / "key.npz")
+    key, *_ = Key.load(inputs["victim"].folder / "key.npz").of_each_mark()
     model = learners.loaded(inputs["victim"])
     count = config["images"]
     np.savez(
