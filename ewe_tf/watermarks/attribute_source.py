@@ -60,7 +60,7 @@ class AttributeSource:
     # As of a `Source`, and stricter for models as they are: a single trigger of 290 that an
     # in-house model answered became 11 % with a stranger's, and there are more pairs to choose
     # from.
-    limits = ((0.001, 0.02), (0.005, 0.02), (0.02, 0.05), (0.05, 0.05))
+    limits = ((0.001, 0.01), (0.005, 0.01), (0.005, 0.02), (0.02, 0.05), (0.05, 0.05))
 
     @classmethod
     def of(cls, settings, data, least):
