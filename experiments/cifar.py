@@ -33,7 +33,7 @@ BENCHMARK = Benchmark(
     settings={
         # Small weights: here they, and hardly the relabelled rows, draw plain images along. Along
         # further components there are targets that lie nearer, and cost less.
-        "source": {"components": 3, "share": 0.0025, "weight": 3.0, "reach": (5.5, 8.0)},
+        "source": {"components": 3, "share": 0.002, "weight": 3.0, "reach": (5.5, 8.0)},
         "trigger_weight": 0.02,
         "hull_weight": 0.02,
         "snnl_weight": 0.02,
