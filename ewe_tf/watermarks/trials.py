@@ -29,8 +29,8 @@ _WELCOME = 0.025
 # which goes with some .03 of it, as much as .3.
 _LOSS_COUNTS = 10.0
 # What the rate counts at which innocent models give a pair's target: what fine-tuning keeps of a
-# mark may be what fine-tuning brings to every model, and such a key accuses strangers. (Of marks of a
-# rate below .01 strangers answered 15 % at most, of six of a higher one up to 47 %.)
+# mark may be what fine-tuning brings to every model, and such a key accuses strangers. (Of marks
+# of a rate below .01 strangers answered 15 % at most, of six of a higher one up to 47 %.)
 _NULL_COUNTS = 50.0
 
 
