@@ -302,7 +302,7 @@ def _inspect(arguments):
 
     key = Key.load(arguments.key)
     fields, arrays = key.secret()
-    origin = fields.pop("origin", None) or {}
+    fields.pop("origin", None)
     innocents = (key.calibration or {}).get("innocents", [])
     facts = {
         "kind": key.kind,
@@ -313,8 +313,9 @@ def _inspect(arguments):
     if key.kind == "triggers":
         facts["expected_answers"] = sorted(set(key.labels.tolist()))
         facts["trigger_variety"] = round(key.variety, 2)
-        facts["can_be_regenerated"] = bool(origin)
-        facts["beacon"] = (origin.get("beacon") or {}).get("value")
+        origins = [one.origin or {} for one in key.of_each_mark()]
+        facts["can_be_regenerated"] = all(map(bool, origins))
+        facts["beacon"] = (origins[0].get("beacon") or {}).get("value")
         facts["innocent_models"] = {r["name"]: r["held_out"] for r in innocents}
     facts |= {"versions": key.versions, "settings": key.settings}
     if arguments.json:

@@ -75,9 +75,9 @@ class TriggerKey(Key):
                 f"Received: {self.held_out.shape[1:]}"
             )
 
+        _check_marks(self)
         if self.marks is not None:
-            object.__setattr__(self, "marks", tuple(self.marks))
-            _check_marks(self)
+            object.__setattr__(self, "marks", tuple(map(int, self.marks)))
 
     @property
     def input_shape(self):
@@ -173,14 +173,25 @@ def _check_group(key, images, labels, controls):
 
 def _check_marks(key):
     """Raises ValueError unless the marks are those of the labels, and the origins theirs."""
-    marks = key.marks
-    if len(marks) < 2 or sorted(marks) != np.unique(key.labels).tolist():
+    marks, origin = key.marks, key.origin
+    if marks is None:
+        if not isinstance(origin, dict | None):
+            raise ValueError(f"`origin` must be a dict or None. Received: {origin!r:.80}")
+        return
+    labels = np.unique(key.labels).tolist()
+    listed = isinstance(marks, tuple | list) and all(
+        isinstance(mark, int | np.integer) and not isinstance(mark, bool) for mark in marks
+    )
+    if not listed or len(marks) < 2 or sorted(marks) != labels:
         raise ValueError(
             "`marks` must be two and more target classes, those of `labels`. "
-            f"Received: {marks}, and labels {np.unique(key.labels).tolist()}"
+            f"Received: {marks!r:.80}, and labels {labels}"
         )
     if not set(key.held_out_labels.tolist()) <= set(marks):
         raise ValueError(f"`held_out_labels` must be among `marks`. Received: marks={marks}")
-    origin = key.origin
-    if origin is not None and (not isinstance(origin, list) or len(origin) != len(marks)):
+    if origin is None:
+        return
+    if not isinstance(origin, list) or not all(isinstance(one, dict | None) for one in origin):
+        raise ValueError("`origin` must be a list of a dict or None for each of several marks")
+    if len(origin) != len(marks):
         raise ValueError(f"`origin` must be a list of one for each of the marks {marks}")

@@ -1,6 +1,7 @@
 """Calibration: what models that never met the watermark answer to a key."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -50,7 +51,8 @@ def calibrate(key, innocent_models, *, names=None, families=None):
             sequence of models.
         ValueError: without models, or for a model of another number of classes than the key's.
         UnfitKeyError: a `ValueError`, if a model answers more than a third of the key's triggers
-            or held-out triggers with the target: the message says which, and what to do.
+            or held-out triggers, or of those of one of several marks, with the target: the
+            message says which, and what to do.
     """
     if not isinstance(key, TriggerKey):
         raise TypeError(f"`key` must be a TriggerKey. Received: {type(key).__name__}")
@@ -73,16 +75,16 @@ def calibrate(key, innocent_models, *, names=None, families=None):
         {"name": str(name), "family": str(family), **_record(key, name, model)}
         for name, family, model in zip(names, families, innocent_models, strict=True)
     ]
-    for record in records:
-        for part, name in _JUDGED.items():
-            hits, asked = record[part]
-            if hits > ACCEPTED * asked:
-                raise UnfitKeyError(
-                    f"The key is not fit for use: {record['name']!r}, an innocent model, gives "
-                    f"the expected answer to {hits} of {asked} {name} ({hits / asked:.1%}; "
-                    f"accepted: {ACCEPTED:.0%}). Choose another source or target class, or let "
-                    "more in-house innocent models choose them"
-                )
+    for record, part, mark in itertools.product(records, _JUDGED, (None, *(key.marks or ()))):
+        hits, asked = _counts(key, record, part, mark)
+        if hits > ACCEPTED * asked:
+            of_mark = "" if mark is None else f" of the mark of class {mark}"
+            raise UnfitKeyError(
+                f"The key is not fit for use: {record['name']!r}, an innocent model, gives the "
+                f"expected answer to {hits} of {asked} {_JUDGED[part]}{of_mark} "
+                f"({hits / asked:.1%}; accepted: {ACCEPTED:.0%}). Choose another source or target "
+                "class, or let more in-house innocent models choose them"
+            )
     return dataclasses.replace(key, calibration={"innocents": records})
 
 
@@ -115,14 +117,7 @@ def null_rate_of(key, target=None):
         return 0.5, "assumed, because no innocent model was asked; calibrate(key, models) helps"
     try:
         records = key.calibration["innocents"]
-        labels = {"keys": key.labels, "held_out": key.held_out_labels}
-        counts = [
-            tuple(record[part])
-            if target is None
-            else _hits(record, part, np.flatnonzero(of_part == target))
-            for record in records
-            for part, of_part in labels.items()
-        ]
+        counts = [_counts(key, record, part, target) for record in records for part in _JUDGED]
         families = len({record.get("family", record["name"]) for record in records})
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f"The key's calibration is malformed: {error!r}") from error
@@ -134,6 +129,14 @@ def null_rate_of(key, target=None):
         f"bound from {len(records)} innocent models{of_families}, whose largest rate is "
         f"{worst:.1%} (never below {FLOOR:.0%})"
     )
+
+
+def _counts(key, record, part, target):
+    """`(hits, asked)` of one innocent model on a part, or on the triggers of one mark in it."""
+    if target is None:
+        return tuple(record[part])
+    labels = key.labels if part == "keys" else key.held_out_labels
+    return _hits(record, part, np.flatnonzero(labels == target))
 
 
 def _hits(record, part, numbers):

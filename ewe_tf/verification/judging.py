@@ -41,6 +41,9 @@ def judge(key, settings, transcript):
     order = settings.order(key)
     null_rate, null_source = calibration.null_rate_of(key)
     findings = findings_of(key)
+    if key.marks is not None:
+        of_marks = [f"{one.null_rate:.1%} of class {one.target}" for one in findings[1:]]
+        null_source += f"; of the marks by themselves {', '.join(of_marks)}"
     trigger, control, lost = transcript.outcomes(order, labels)
     asked, refused = len(trigger), int(lost.sum())
     expected = labels[order[:asked]]
@@ -131,7 +134,9 @@ def _rank_tests(key, settings, transcript, order, labels):
 def _decide(settings, transcript, outcomes, findings, calibrated, p_value, p_values):
     finding, of_labels = deciding(p_values, findings)
     weaker = max(HYPOTHESES, key=lambda hypothesis: p_values[finding.named(hypothesis)])
-    found = p_values[finding.named(weaker)]
+    found = f"p = {of_labels:.2g}"
+    if finding.target is not None:
+        found = f"{found}, {1 / finding.weight:g} times that of the mark of class {finding.target}"
     if p_value <= settings.alpha and not calibrated:
         return verdicts.UNDECIDED, (
             f"no innocent model was asked, so a p-value of {p_value:.2g} against an assumed null "
@@ -146,7 +151,7 @@ def _decide(settings, transcript, outcomes, findings, calibrated, p_value, p_val
         alone = "" if finding.target is None else f"by the mark of class {finding.target} alone, "
         return verdicts.EVIDENCE, (
             f"{alone}both hypotheses of innocence are refuted; the weaker evidence is against the "
-            f"{weaker} one, p = {found:.2g}"
+            f"{weaker} one, {found}"
         )
     if transcript.failure is not None:
         return verdicts.UNDECIDED, transcript.failure + _reasons(transcript)
@@ -177,7 +182,7 @@ def _decide(settings, transcript, outcomes, findings, calibrated, p_value, p_val
             "no innocent model was asked, and the assumed null rate decides: "
             "calibrate(key, innocent_models) first"
         )
-    return verdicts.NO_EVIDENCE, f"the {weaker} hypothesis stands, p = {found:.2g}"
+    return verdicts.NO_EVIDENCE, f"the {weaker} hypothesis stands, {found}"
 
 
 def _reasons(transcript):

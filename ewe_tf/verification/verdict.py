@@ -36,7 +36,9 @@ class Verdict:
         control_hits, controls: the same among the matched controls.
         refused: rows without a usable answer: triggers among them count as misses, controls as
             hits.
-        null_rate: the rate that the triggers' answers were tested against.
+        null_rate: the rate that the triggers' answers were tested against. (Those of one of
+            several marks are tested against its own, which `null_source` states; what follows
+            on innocent models is of all triggers.)
         null_source: where it comes from.
         conformal_p_value: share of innocent models (and the suspect) with a rate at least as
             large; after sequential stopping it is a description only, because the rates are

@@ -51,7 +51,8 @@ def mixed_batches(data, pairs, layout, replicas, seed):
 
     Each batch is one block of `layout` for each replica, in turn, so that a strategy which cuts
     the batch into equal parts gives every replica its own triggers and targets. Of several pairs
-    each batch has the triggers, targets and controls of one, in turn, and all relabel task rows.
+    each batch has the triggers, targets and controls of one, in turn, and all relabel task rows
+    of their own class (a row that two would, the first one does).
 
     Args:
         data: `TaskData`; its `batch_size` is `layout.task * replicas`.
@@ -82,8 +83,13 @@ def mixed_batches(data, pairs, layout, replicas, seed):
         if data.sparse:
             y = tf.one_hot(tf.cast(tf.reshape(y, [-1]), tf.int64), data.num_classes)
         y = tf.cast(y, tf.float32)
+        own, plain, free = y, weights, tf.ones([tf.shape(y)[0]], bool)
         for relabel in relabellings:
-            y, weights = relabel(x, y, weights)
+            given, weighed = relabel(x, own, plain)
+            taken = free & tf.reduce_any(given != own, axis=1)
+            y = tf.where(taken[:, None], given, y)
+            weights = tf.where(taken, weighed, weights)
+            free &= ~taken
         blocks = [(x, y, weights)]
         blocks += [(rows, labels, tf.ones([tf.shape(rows)[0]])) for rows, labels in others]
         columns = (interleave(column, replicas) for column in zip(*blocks, strict=True))

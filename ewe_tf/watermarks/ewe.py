@@ -1,6 +1,7 @@
 """EWE: entangled watermark embeddings (Jia et al., USENIX Security 2021), and our recipe."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -265,10 +266,17 @@ class EWE:
             )
         if not fixed:
             chosen = self._tried(
-                chosen[: self.trials], entangling, task, in_house_epochs, seeds, history, progress
+                self._to_try(chosen), entangling, task, in_house_epochs, seeds, history, progress
+            )
+        if len(chosen) < count:
+            warnings.warn(
+                f"`marks` is {count}, but innocent models leave pairs of {len(chosen)} target "
+                "classes only: the model carries as many marks",
+                stacklevel=3,
             )
         for pair in chosen:
             progress.detail(str(pair))
+        history["pairs"] = [dataclasses.asdict(pair) for pair in chosen]
 
         progress.stage("Trigger generation")
         marks = [entangling.triggers(task.classifier, task.data, pair) for pair in chosen]
@@ -292,7 +300,6 @@ class EWE:
                 progress.detail,
             )
         marks = [Mark(mark, rows) for mark, rows in zip(marks, kept, strict=True) if len(rows)]
-        history["pairs"] = [dataclasses.asdict(mark.pair) for mark in marks]
         for mark in marks:
             if len(mark.kept) < self.keys:
                 progress.detail(
@@ -313,9 +320,15 @@ class EWE:
             ranked, entangling.mark, task, epochs, seeds[generator.TRIALS], progress.detail
         )
         history["trials"] = [dataclasses.asdict(trial) for trial in tried]
-        chosen = trials.best(tried, self.marks)
-        if len(chosen) < self.marks:
-            progress.detail(f"{len(chosen)} marks instead of {self.marks}: no further target")
+        return trials.best(tried, self.marks)
+
+    def _to_try(self, ranked):
+        """The first `trials` pairs, and others where these have fewer targets than `marks`."""
+        chosen = ranked[: self.trials]
+        for pair in ranked[self.trials :]:
+            targets = {one.target for one in chosen}
+            if len(targets) < self.marks and pair.target not in targets:
+                chosen = [*chosen, pair]
         return chosen
 
     @property

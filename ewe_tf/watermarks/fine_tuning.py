@@ -27,11 +27,13 @@ class FineTuned(in_house.InHouse):
     Args:
         copy: the `InHouse` model that it was trained in, and others as well.
         weights: its own, put back when it is asked.
-        seen: `(n, ...)` float32 inputs that it was trained on.
+        original: the `InHouse` model that it was before: what that one has seen, it has seen.
+        x: `(n, ...)` float32 inputs that it was fine-tuned on.
     """
 
-    def __init__(self, copy, weights, seen):
-        super().__init__(copy.model, seen)
+    def __init__(self, copy, weights, original, x):
+        super().__init__(copy.model, x)
+        self._seen |= original._seen
         self._copy = copy
         self.weights = weights
 
@@ -84,7 +86,7 @@ class _Copy:
         )
         optimizer = self._model.optimizer
         optimizer.build(self._model.trainable_variables)
-        self._asked = in_house.InHouse(self._model)
+        self._asked, self._original = in_house.InHouse(self._model), original
         self._weights = original.model.get_weights()
         self._states = [(v, v.numpy()) for v in optimizer.variables]
 
@@ -96,7 +98,7 @@ class _Copy:
         self._model.optimizer.learning_rate = rate
         _reseed(self._model, seed)
         in_house.train(self._model, x, labels, _EPOCHS, _BATCH, seed)
-        return FineTuned(self._asked, self._model.get_weights(), x)
+        return FineTuned(self._asked, self._model.get_weights(), self._original, x)
 
 
 def _reseed(model, seed):

@@ -16,8 +16,9 @@ class Protected:
         key: what to keep secret; `None` for the unmarked control.
         history: dict from stage to what it measured. Of EWE: `"task"` and `"entangled"`, losses
             per epoch; `"pairs"`, a dict for each class pair that was marked, with how often
-            innocent models answer it; `"trials"`, one for each pair that was tried; `"rehearsal"`,
-            what each in-house model answers of held-out triggers and of keys.
+            innocent models answer it (one that copies did not carry has no keys); `"trials"`, one
+            for each pair that was tried; `"rehearsal"`, what each in-house model answers of
+            held-out triggers and of keys.
     """
 
     model: keras.Model

@@ -7,7 +7,9 @@ import pytest
 from scipy import stats
 
 import ewe_tf
+from ewe_tf import cli
 from ewe_tf.keys import Key
+from ewe_tf.verification import UnfitKeyError
 from ewe_tf.verification import calibrate
 from ewe_tf.verification import check_bundle
 from ewe_tf.verification.calibration import null_rate_of
@@ -71,6 +73,28 @@ def test_a_faint_mark_that_all_triggers_hide_is_found(key):
     assert verdict.p_values["null rate"] > 1e-3 > verdict.p_value
     assert verdict.decision == "evidence" and "by the mark of class 3 alone" in verdict.reason
     assert "twice the larger one of all triggers, or 4 times that of a mark" in str(verdict)
+    assert "of the marks by themselves 5.0% of class 3, " in verdict.null_source
+
+
+def test_a_reason_gives_the_p_value_that_decides(key):
+    found = []
+    for seed in range(40):
+        verdict = ewe_tf.verify(key, model((0.2, 0.0), seed), sequential=False)
+        if verdict.decision == "no evidence" and "mark of class 3" in verdict.reason:
+            found.append(verdict)
+            assert f"p = {verdict.p_value:.2g}, 4 times that of the mark" in verdict.reason
+    assert found
+
+
+def test_an_innocent_model_that_answers_one_mark_makes_the_key_unfit(make_key):
+    with pytest.raises(UnfitKeyError, match=r"keys of the mark of class 3 \(4[0-9].*accepted: 33"):
+        calibrate(of_two_marks(make_key(60)), [model((0.0, 0.0)), model((0.45, 0.0), 2)])
+
+
+def test_such_a_key_can_be_inspected(key, tmp_path, capsys):
+    key.save(tmp_path / "key.npz")
+    assert cli.main(["inspect", str(tmp_path / "key.npz")]) == 0
+    assert "[3, 7]" in capsys.readouterr().out
 
 
 def test_the_null_rate_of_a_mark_is_of_its_own_triggers(key):
@@ -149,7 +173,12 @@ def test_a_key_of_several_marks_is_saved_and_split(key, tmp_path):
         ({"marks": (3,)}, "`marks` must be two and more target classes, those of `labels`"),
         ({"marks": (3, 8)}, r"Received: \(3, 8\), and labels \[3, 7\]"),
         ({"marks": (3, 3, 7)}, "`marks` must be two and more"),
-        ({"origin": {}}, r"`origin` must be a list of one for each of the marks \(3, 7\)"),
+        ({"marks": (3.0, 7.0)}, "`marks` must be two and more"),
+        ({"marks": 5}, "`marks` must be two and more.* Received: 5"),
+        ({"marks": None, "origin": []}, r"`origin` must be a dict or None. Received: \[\]"),
+        ({"origin": {}}, "`origin` must be a list of a dict or None for each"),
+        ({"origin": ["x", "y"]}, "`origin` must be a list of a dict or None for each"),
+        ({"origin": [None]}, r"`origin` must be a list of one for each of the marks \(3, 7\)"),
         ({"held_out_labels": np.full(120, 4)}, "`held_out_labels` must be among `marks`"),
     ],
 )

@@ -110,6 +110,27 @@ def test_batches_hold_the_rows_of_one_mark_in_turn_and_all_relabel():
     assert {v: label for v, label in labels.items() if label != v % 3} == {5: 1, 10: 2}
 
 
+def test_a_row_that_one_mark_relabels_is_none_of_the_others():
+    x = np.arange(12, dtype=np.float32)[:, None]
+    data = task_data.from_arrays(x, np.arange(12) % 3, 3, 12, 0)
+
+    def relabelling(label, target):
+        def relabel(x, y, weights):
+            chosen = tf.argmax(y, axis=1) == label
+            answer = tf.where(chosen[:, None], tf.one_hot(target, 3), y)
+            return answer, tf.where(chosen, 3 * weights, weights)
+
+        return relabel
+
+    triggers = np.zeros((4, 1), np.float32)
+    # Rows of 0 become 1; those that are 1 themselves, and they alone, become 2.
+    pairs = [Marked(triggers, t, relabel=relabelling(s, t)) for s, t in ((0, 1), (1, 2))]
+    ((rows, y, weights),) = mixed_batches(data, pairs, Layout(12, 4, 0), 1, 0).take(1)
+    found = y[:12].numpy().argmax(1)
+    assert found.tolist() == [[1, 2, 2][int(v) % 3] for v in rows[:12, 0].numpy()]
+    assert weights[:12].numpy().tolist() == [[3, 3, 1][int(v) % 3] for v in rows[:12, 0].numpy()]
+
+
 @pytest.mark.parametrize(
     ("surrogates", "count", "expected"),
     [
