@@ -30,8 +30,9 @@ _WELCOME = 0.025
 _LOSS_COUNTS = 10.0
 # What the rate counts at which innocent models give a pair's target: what fine-tuning keeps of a
 # mark may be what fine-tuning brings to every model, and such a key accuses strangers. (Of marks
-# of a rate below .01 strangers answered 15 % at most, of six of a higher one up to 47 %.)
-_NULL_COUNTS = 50.0
+# of a rate below .01 strangers answered 15 % at most, of six of a higher one up to 47 %.) Up to
+# half a per cent it counts nothing: that is less than one answer of two hundred.
+_NULL_COUNTS, _NULL_FREE = 50.0, 0.005
 
 
 @dataclasses.dataclass(frozen=True)
@@ -173,7 +174,8 @@ def _rank(tried):
     least = max(_WELCOME, min(trial.spoiled for trial in tried))
 
     def rank(trial):
-        cost = _LOSS_COUNTS * trial.loss + _NULL_COUNTS * (trial.pair.null_rate or 0.0)
+        null = max((trial.pair.null_rate or 0.0) - _NULL_FREE, 0.0)
+        cost = _LOSS_COUNTS * trial.loss + _NULL_COUNTS * null
         return trial.spoiled > least, cost - trial.stolen - trial.outlasted
 
     return rank

@@ -39,7 +39,10 @@ def test_the_pair_that_outlasts_theft_and_fine_tuning_is_taken_and_trials_leave_
     assert len(tried) == 2 and tried[0]["pair"]["source"] != tried[1]["pair"]["source"]
     assert all(trial["loss"] > 0 for trial in tried)
     worth = [
-        trial["stolen"] + trial["outlasted"] - 10 * trial["loss"] - 50 * trial["pair"]["null_rate"]
+        trial["stolen"]
+        + trial["outlasted"]
+        - 10 * trial["loss"]
+        - 50 * max(trial["pair"]["null_rate"] - 0.005, 0)
         for trial in tried
     ]
     best = tried[np.argmax(worth)]["pair"]
@@ -176,10 +179,10 @@ def test_a_pair_is_taken_that_spoils_little_is_stolen_well_and_outlasts_fine_tun
 
 @pytest.mark.parametrize(("stolen", "taken"), [([0.9, 0.6], 0), ([0.9, 0.8], 1)])
 def test_what_innocent_models_give_a_target_counts_against_its_pair(stolen, taken):
-    # Four in a thousand of theirs count as much as .2 stolen.
+    # Nine in a thousand of theirs, of which five are free, count as much as .2 stolen.
     tried = [
         trials.Trial(SimpleNamespace(null_rate=null, target=i), share, 0.3, 0.3, 1.0)
-        for i, (null, share) in enumerate(zip((0.004, 0.0), stolen, strict=True))
+        for i, (null, share) in enumerate(zip((0.009, 0.005), stolen, strict=True))
     ]
     assert trials.best(tried)[0].target == taken
 
