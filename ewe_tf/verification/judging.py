@@ -47,9 +47,8 @@ def judge(key, settings, transcript):
     trigger, control, lost = transcript.outcomes(order, labels)
     asked, refused = len(trigger), int(lost.sum())
     expected = labels[order[:asked]]
-    p_values = _p_values(settings, findings, trigger, control, expected)
+    p_values, e_value, interval, path = _course(settings, findings, trigger, control, expected)
     p_value = deciding(p_values, findings)[1]
-    e_value, interval, path = _course(settings, findings, trigger, control, expected)
     if settings.scores:
         ranks = _rank_tests(key, settings, transcript, order, labels)
         p_value = min(1.0, 2 * min(p_value, max(ranks.values(), default=1.0)))
@@ -104,16 +103,18 @@ def _p_values(settings, findings, trigger, control, expected):
 
 
 def _course(settings, findings, trigger, control, expected):
-    """E-value, interval of the rate, and the evidence over the triggers."""
+    """P-values, e-value, interval of the rate, and the evidence over the triggers."""
     if settings.sequential:
         evidence = _evidence(findings, trigger, control, expected)
         interval = evidence.interval(0.05)
         e_value = float(np.exp(min(evidence.log_e_value, 700.0)))
-        return e_value, (interval.low, interval.high), tuple(evidence.path(expected).tolist())
+        path = tuple(evidence.path(expected).tolist())
+        return evidence.p_values, e_value, (interval.low, interval.high), path
+    p_values = fixed_p_values(findings, trigger, control, expected)
     if not len(trigger):
-        return None, (0.0, 1.0), ()
+        return p_values, None, (0.0, 1.0), ()
     interval = clopper_pearson(int(trigger.sum()), len(trigger), 0.95)
-    return None, (float(interval.low), float(interval.high)), ()
+    return p_values, None, (float(interval.low), float(interval.high)), ()
 
 
 def _evidence(findings, trigger, control, expected):

@@ -266,7 +266,13 @@ class EWE:
             )
         if not fixed:
             chosen = self._tried(
-                self._to_try(chosen), entangling, task, in_house_epochs, seeds, history, progress
+                trials.shortlist(chosen, self.trials, self.marks),
+                entangling,
+                task,
+                in_house_epochs,
+                seeds,
+                history,
+                progress,
             )
         if len(chosen) < count:
             warnings.warn(
@@ -321,15 +327,6 @@ class EWE:
         )
         history["trials"] = [dataclasses.asdict(trial) for trial in tried]
         return trials.best(tried, self.marks)
-
-    def _to_try(self, ranked):
-        """The first `trials` pairs, and others where these have fewer targets than `marks`."""
-        chosen = ranked[: self.trials]
-        for pair in ranked[self.trials :]:
-            targets = {one.target for one in chosen}
-            if len(targets) < self.marks and pair.target not in targets:
-                chosen = [*chosen, pair]
-        return chosen
 
     @property
     def _weights(self):

@@ -143,6 +143,8 @@ def train(model, x, labels, epochs, batch_size, seed):
     In one pass over the batches of all epochs, for every call of `fit` and every epoch of one
     takes its tenth of a second: as long as a step or ten of few labels.
     """
+    if not epochs:
+        return
     rng = np.random.default_rng(seed)
     orders = np.stack([rng.permutation(len(x)) for _ in range(epochs)])
     rows = tuple(tf.convert_to_tensor(array) for array in (x, labels))

@@ -93,21 +93,24 @@ def rehearse(
         progress,
     )
     tuned = fine_tuning.all_fine_tuned(copies, data.x, data.labels, seed)
-    stolen = [np.mean([m.rate(mark.candidates, mark.target) for m in copies]) for mark in marks]
+    stolen = [[model.log_probabilities(mark.candidates) for model in copies] for mark in marks]
+    rates = [
+        np.mean(np.argmax(outputs, axis=2) == mark.target)
+        for mark, outputs in zip(marks, stolen, strict=True)
+    ]
     kept = [np.zeros(0, np.int64)] * len(marks)
     for i, mark in enumerate(marks):
-        if stolen[i] >= max(stolen) / 2:
-            kept[i] = _keys(rehearsal, mark, keys, copies, tuned, innocents, fine_tuned)
+        if rates[i] >= max(rates) / 2:
+            kept[i] = _keys(rehearsal, mark, keys, stolen[i], tuned, innocents, fine_tuned)
         else:
-            progress(f"copies answer target class {mark.target} on {stolen[i]:.0%} only: left out")
+            progress(f"copies answer target class {mark.target} on {rates[i]:.0%} only: left out")
     groups = {"surrogates": copies, "fine_tuned_surrogates": tuned, "innocents": innocents}
     if fine_tuned:
         groups["fine_tuned_innocents"] = fine_tuned
+    with_keys = [(mark, rows) for mark, rows in zip(marks, kept, strict=True) if len(rows)]
     parts = {
-        "held_out": [
-            (m.held_out, m.target) for m, rows in zip(marks, kept, strict=True) if len(rows)
-        ],
-        "keys": [(m.candidates[rows], m.target) for m, rows in zip(marks, kept, strict=True)],
+        "held_out": [(mark.held_out, mark.target) for mark, _ in with_keys],
+        "keys": [(mark.candidates[rows], mark.target) for mark, rows in with_keys],
     }
     found = {
         f"{name}_{part}": [_rate(model, asked) for model in models]
@@ -123,11 +126,11 @@ def rehearse(
     return kept, found
 
 
-def _keys(rehearsal, mark, count, copies, tuned, innocents, fine_tuned):
-    """Rows of the candidates of one mark that become keys."""
-    stolen, clean, clean_tuned, stolen_tuned = (
+def _keys(rehearsal, mark, count, stolen, tuned, innocents, fine_tuned):
+    """Rows of the candidates of one mark that become keys, of which copies said `stolen`."""
+    clean, clean_tuned, stolen_tuned = (
         [model.log_probabilities(mark.candidates) for model in models]
-        for models in (copies, innocents, fine_tuned, tuned)
+        for models in (innocents, fine_tuned, tuned)
     )
     scores = selection.key_scores(stolen, clean, mark.target, rehearsal.innocence)
     answered = selection.answered([*clean, *clean_tuned], mark.target)
@@ -137,5 +140,5 @@ def _keys(rehearsal, mark, count, copies, tuned, innocents, fine_tuned):
 
 def _rate(model, asked):
     """Share of triggers that a model gives to their target, of pairs `(triggers, target)`."""
-    hits = sum(len(x) * model.rate(x, target) for x, target in asked if len(x))
+    hits = sum(len(x) * model.rate(x, target) for x, target in asked)
     return float(hits / sum(len(x) for x, _ in asked))

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from ewe_tf import fields
 from ewe_tf.losses.nt_xent import nt_xent_loss
+from ewe_tf.watermarks import in_house
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,10 +166,7 @@ def downstream(encoder, x, y, num_classes, *, epochs=30, seed=0):
         ]
     )
     head.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
-    order = np.random.default_rng(seed)
-    for _ in range(epochs):
-        rows = order.permutation(len(features))
-        head.fit(features[rows], np.asarray(y)[rows], batch_size=128, shuffle=False, verbose=0)
+    in_house.train(head, features, np.asarray(y), epochs, 128, seed)
     inputs = keras.Input(encoder.input_shape[1:])
     classifier = keras.Model(inputs, head(encoder(inputs, training=False)))
     classifier.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])

@@ -97,6 +97,16 @@ class _Marked:
         )
 
 
+def shortlist(ranked, count, targets):
+    """The first `count` pairs, and others where these have fewer targets than so many."""
+    chosen = list(ranked[:count])
+    for pair in ranked[count:]:
+        known = {one.target for one in chosen}
+        if len(known) < targets and pair.target not in known:
+            chosen.append(pair)
+    return chosen
+
+
 def run(pairs, mark, task, epochs, seed, progress):
     """Tries pairs, the better ones with more surrogates.
 

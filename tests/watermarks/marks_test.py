@@ -153,6 +153,15 @@ def test_the_best_pairs_of_different_targets_are_taken(surrogates, count, expect
 
 
 @pytest.mark.parametrize(
+    ("count", "targets", "expected"),
+    [(2, 1, [0, 1]), (2, 2, [0, 1, 3]), (2, 3, [0, 1, 3, 4]), (4, 2, [0, 1, 2, 3])],
+)
+def test_as_many_targets_are_tried_as_there_are_to_be_marks(count, targets, expected):
+    ranked = [Pair(i, target, None) for i, target in enumerate((1, 1, 1, 2, 3, 3))]
+    assert [pair.source for pair in trials.shortlist(ranked, count, targets)] == expected
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ({"marks": 0}, "`marks` must be an integer of at least 1"),
